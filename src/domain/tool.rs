@@ -1,0 +1,56 @@
+//! A tool as its server announced it, and what an operator added.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Effect, ServerName};
+
+/// Names one tool of one server. Written `server.tool`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ToolKey {
+    /// The server that has the tool.
+    pub server: ServerName,
+    /// The tool's name, as the server spells it.
+    pub tool: String,
+}
+
+impl fmt::Display for ToolKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.server, self.tool)
+    }
+}
+
+/// A tool. `raw` is the truth; the other fields are read out of it once.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Server and name.
+    pub key: ToolKey,
+    /// For people; empty when the server gave none.
+    pub title: String,
+    /// For models; empty when the server gave none.
+    pub description: String,
+    /// JSON Schema of the arguments; `{"type":"object"}` when the server gave none that is an object.
+    pub input_schema: Value,
+    /// From the annotations.
+    pub effect: Effect,
+    /// Calling twice does no more than calling once (`idempotentHint`, or a read).
+    pub is_idempotent: bool,
+    /// The tool object as the server sent it, byte for byte.
+    pub raw: Arc<str>,
+}
+
+/// What an operator wrote in the registry about a server or one of its tools, to help routing. All optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hints {
+    /// What it is for.
+    pub description: String,
+    /// Words people use for it.
+    pub keywords: Vec<String>,
+    /// Groups it belongs to.
+    pub categories: Vec<String>,
+    /// Requests it serves.
+    pub examples: Vec<String>,
+}

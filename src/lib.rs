@@ -1,3 +1,4 @@
 //! mcporch: one MCP entry in front of all your MCP servers. ARCHITECTURE.md shows the rooms and who may use whom.
 
 pub mod domain;
+pub mod wire;

@@ -1,0 +1,258 @@
+//! Lines to a byte stream: written at once when the stream takes them, else kept and written behind, in order.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Why a line was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The other side closed the stream, or we did.
+    #[error("the other side no longer reads")]
+    Closed,
+    /// The other side reads too slowly: that many bytes wait already.
+    #[error("the other side reads too slowly: {waiting} bytes are waiting")]
+    Full {
+        /// Bytes that wait.
+        waiting: usize,
+    },
+}
+
+/// Writes whole lines from any number of tasks; a line is never split by another. Cheap to clone; the stream closes
+/// with the last clone.
+#[derive(Clone)]
+pub struct LineWriter {
+    shared: Arc<Shared>,
+    /// Writes what did not fit at once.
+    _flusher: Arc<AbortOnDropHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    emptied: Notify,
+    waiting_bytes_max: usize,
+}
+
+struct State {
+    waiting: Vec<u8>,
+    /// True from the moment the flusher took bytes until it has written them: nothing may overtake them.
+    is_flushing: bool,
+    /// `None` once closed.
+    sink: Option<Arc<Sink>>,
+}
+
+/// Where the bytes go.
+enum Sink {
+    #[cfg(unix)]
+    Pipe(tokio::net::unix::pipe::Sender),
+    #[cfg(unix)]
+    Socket(tokio::net::UnixStream),
+    /// Any other stream: always written by the flusher.
+    Stream(tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>),
+}
+
+impl fmt::Debug for LineWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineWriter").finish_non_exhaustive()
+    }
+}
+
+impl LineWriter {
+    /// To a pipe. At most `waiting_bytes_max` bytes wait for a slow reader.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn to_pipe(pipe: tokio::net::unix::pipe::Sender, waiting_bytes_max: usize) -> Self {
+        Self::new(Sink::Pipe(pipe), waiting_bytes_max)
+    }
+
+    /// To a socket.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn to_socket(socket: tokio::net::UnixStream, waiting_bytes_max: usize) -> Self {
+        Self::new(Sink::Socket(socket), waiting_bytes_max)
+    }
+
+    /// To any stream, at the price of one more task switch a line.
+    #[must_use]
+    pub fn to_stream(stream: impl AsyncWrite + Send + Unpin + 'static, waiting_bytes_max: usize) -> Self {
+        Self::new(Sink::Stream(tokio::sync::Mutex::new(Box::new(stream))), waiting_bytes_max)
+    }
+
+    fn new(sink: Sink, waiting_bytes_max: usize) -> Self {
+        let state = State { waiting: Vec::new(), is_flushing: false, sink: Some(Arc::new(sink)) };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            emptied: Notify::new(),
+            waiting_bytes_max,
+        });
+        let flusher = tokio::spawn(flush(shared.clone()));
+        Self { shared, _flusher: Arc::new(AbortOnDropHandle::new(flusher)) }
+    }
+
+    /// Writes a line (its line break included), or keeps it to be written behind.
+    ///
+    /// # Errors
+    /// [`WriteError`]; then nothing of the line was written.
+    pub fn send(&self, line: &[u8]) -> Result<(), WriteError> {
+        let mut state = self.shared.lock();
+        let Some(sink) = state.sink.as_ref() else { return Err(WriteError::Closed) };
+        if !state.waiting.is_empty() || state.is_flushing {
+            return self.keep(&mut state, line);
+        }
+        let mut written = 0;
+        while written < line.len() {
+            match sink.try_write(&line[written..]) {
+                Ok(len) => written += len,
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => break,
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    state.sink = None;
+                    self.shared.changed.notify_one();
+                    return Err(WriteError::Closed);
+                }
+            }
+        }
+        if written == line.len() {
+            return Ok(());
+        }
+        // A line that is partly written must be finished, whatever the limit says.
+        state.waiting.extend_from_slice(&line[written..]);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    fn keep(&self, state: &mut State, line: &[u8]) -> Result<(), WriteError> {
+        if state.waiting.len() + line.len() > self.shared.waiting_bytes_max {
+            return Err(WriteError::Full { waiting: state.waiting.len() });
+        }
+        state.waiting.extend_from_slice(line);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits until all that was sent is written, or the stream is gone.
+    ///
+    /// Cancel safe.
+    pub async fn flushed(&self) {
+        loop {
+            let emptied = self.shared.emptied.notified();
+            {
+                let state = self.shared.lock();
+                if state.sink.is_none() || (state.waiting.is_empty() && !state.is_flushing) {
+                    return;
+                }
+            }
+            emptied.await;
+        }
+    }
+
+    /// Closes the stream; what still waits is dropped.
+    pub fn close(&self) {
+        self.shared.lock().sink = None;
+        self.shared.changed.notify_one();
+        self.shared.emptied.notify_waiters();
+    }
+
+    /// Whether the stream is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().sink.is_none()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole after every statement, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(unix)]
+            Self::Pipe(pipe) => pipe.try_write(bytes),
+            #[cfg(unix)]
+            Self::Socket(socket) => socket.try_write(bytes),
+            Self::Stream(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Writes all of it, waiting where needed.
+    async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        if let Self::Stream(stream) = self {
+            let mut stream = stream.lock().await;
+            stream.write_all(bytes).await?;
+            return stream.flush().await;
+        }
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(len) => bytes = &bytes[len..],
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        match self {
+            #[cfg(unix)]
+            Self::Pipe(pipe) => pipe.writable().await,
+            #[cfg(unix)]
+            Self::Socket(socket) => socket.writable().await,
+            Self::Stream(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes what waits, until the writer is closed.
+async fn flush(shared: Arc<Shared>) {
+    loop {
+        let changed = shared.changed.notified();
+        let work = {
+            let mut state = shared.lock();
+            let Some(sink) = state.sink.clone() else { break };
+            if state.waiting.is_empty() {
+                None
+            } else {
+                state.is_flushing = true;
+                Some((sink, std::mem::take(&mut state.waiting)))
+            }
+        };
+        let Some((sink, bytes)) = work else {
+            changed.await;
+            continue;
+        };
+        let outcome = tokio::select! {
+            outcome = sink.write_all(&bytes) => outcome,
+            () = closed(&shared) => break,
+        };
+        let mut state = shared.lock();
+        state.is_flushing = false;
+        if outcome.is_err() {
+            state.sink = None;
+        }
+        if state.waiting.is_empty() || state.sink.is_none() {
+            shared.emptied.notify_waiters();
+        }
+    }
+    shared.emptied.notify_waiters();
+}
+
+/// Resolves when the writer was closed.
+async fn closed(shared: &Shared) {
+    loop {
+        let changed = shared.changed.notified();
+        if shared.lock().sink.is_none() {
+            return;
+        }
+        changed.await;
+    }
+}

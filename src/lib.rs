@@ -1,4 +1,5 @@
 //! mcporch: one MCP entry in front of all your MCP servers. ARCHITECTURE.md shows the rooms and who may use whom.
 
+pub mod catalog;
 pub mod domain;
 pub mod wire;

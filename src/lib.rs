@@ -1,5 +1,6 @@
 //! mcporch: one MCP entry in front of all your MCP servers. ARCHITECTURE.md shows the rooms and who may use whom.
 
 pub mod catalog;
+pub mod config;
 pub mod domain;
 pub mod wire;

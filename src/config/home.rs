@@ -1,0 +1,89 @@
+//! The folder that holds everything mcporch writes.
+
+use std::path::{Path, PathBuf};
+
+use super::{Env, Error};
+
+/// The home: four folders below one root. Invariant: the root is absolute. Nothing here creates a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// A home at that folder; a relative path is taken from the working folder.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()) }
+    }
+
+    /// `--home`, else `MCPORCH_HOME`, else `mcporch` in the platform's folder for application data.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] when the variable that names that folder is not set either.
+    pub fn find(asked: Option<&Path>, env: &dyn Env) -> Result<Self, Error> {
+        if let Some(asked) = asked {
+            return Ok(Self::at(asked));
+        }
+        if let Some(asked) = set(env, "MCPORCH_HOME") {
+            return Ok(Self::at(Path::new(&asked)));
+        }
+        Ok(Self::at(&data_folder(env)?.join("mcporch")))
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `config/`: settings and registry files.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config")
+    }
+
+    /// `models/`: downloaded embedding models.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// `index/`: the catalog and what is derived from it.
+    #[must_use]
+    pub fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
+    /// `logs/`.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+}
+
+/// The variable's value unless it is empty.
+pub(super) fn set(env: &dyn Env, name: &str) -> Option<String> {
+    env.var(name).filter(|value| !value.is_empty())
+}
+
+/// The user's own folder, for `~`.
+pub(super) fn user_folder(env: &dyn Env) -> Option<PathBuf> {
+    let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    set(env, name).map(PathBuf::from)
+}
+
+fn data_folder(env: &dyn Env) -> Result<PathBuf, Error> {
+    if cfg!(windows) {
+        return set(env, "APPDATA").map(PathBuf::from).ok_or(Error::NoHome { variable: "APPDATA" });
+    }
+    let user = user_folder(env).ok_or(Error::NoHome { variable: "HOME" });
+    if cfg!(target_os = "macos") {
+        return Ok(user?.join("Library/Application Support"));
+    }
+    // The base directory specification says that a relative XDG path is to be ignored.
+    match set(env, "XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(folder) => Ok(folder),
+        None => Ok(user?.join(".local/share")),
+    }
+}

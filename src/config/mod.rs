@@ -1,0 +1,170 @@
+//! What the operator asked for: every accepted file format becomes one checked, complete [`Config`], which knows where
+//! each value came from. This room reads files and the environment and nothing else: it starts nothing, writes nothing,
+//! and never shows the value of an environment variable.
+
+mod blocks;
+mod entry;
+mod env;
+mod error;
+mod expand;
+mod fault;
+mod home;
+mod json;
+mod keys;
+mod layers;
+mod nearest;
+mod read;
+mod recursion;
+mod registry;
+mod server;
+mod settings;
+mod settings_file;
+#[cfg(test)]
+mod settings_tests;
+#[cfg(test)]
+mod tests;
+mod toml_text;
+mod tool_entries;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+pub use env::{Env, MapEnv, ProcessEnv};
+pub use error::Error;
+pub use fault::Fault;
+pub use home::Home;
+pub use server::{
+    HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, StaticTool,
+};
+pub use settings::{
+    CatalogSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings,
+    RouterSettings, ServersSettings, Settings,
+};
+
+use crate::domain::ServerName;
+
+/// What the command line says about configuration. `Default` is a command line without flags.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `--registry`, repeatable: registry files, read together; each must exist.
+    pub registries: Vec<PathBuf>,
+    /// `--config`: the settings file to read in place of the home's `config/mcporch.toml`; it must exist.
+    pub settings_file: Option<PathBuf>,
+    /// `--home`: the folder for everything mcporch writes.
+    pub home: Option<PathBuf>,
+    /// `--set`, repeatable: `section.key=value`, the highest layer of settings.
+    pub overrides: Vec<String>,
+}
+
+/// Everything the operator asked for, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where mcporch keeps its files.
+    pub home: Home,
+    /// The settings after all layers.
+    pub settings: Settings,
+    /// Every setting with its value and its origin, in the order of the defaults file.
+    pub values: Vec<SettingValue>,
+    /// The servers, in the order of their files. One with a `refusal` must not be started.
+    pub servers: Vec<ServerConfig>,
+    /// The `orchestrator` blocks of the registry files that have one.
+    pub orchestrators: Vec<Orchestrator>,
+    /// What is odd but stops nothing: unknown keys, skipped entries, no registry at all.
+    pub warnings: Vec<Fault>,
+    /// The registry files that were read; empty when there is none.
+    pub registry_files: Vec<PathBuf>,
+}
+
+/// One setting, for people: `servers.start_timeout_s`, `60`, `default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingValue {
+    /// `section.key`.
+    pub key: String,
+    /// As it would stand in the settings file.
+    pub value: String,
+    /// `default`, `FILE:LINE`, `environment NAME` or `--set`.
+    pub origin: String,
+}
+
+impl Config {
+    /// Key, value and origin of every setting, in the order of the defaults file.
+    #[must_use]
+    pub fn settings_with_origin(&self) -> Vec<(String, String, String)> {
+        self.values.iter().map(|one| (one.key.clone(), one.value.clone(), one.origin.clone())).collect()
+    }
+
+    /// The server of that name.
+    #[must_use]
+    pub fn server(&self, name: &ServerName) -> Option<&ServerConfig> {
+        self.servers.iter().find(|server| server.name == *name)
+    }
+
+    /// The warnings, then why single servers are refused. Disabled servers are left out.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        let refusals =
+            self.servers.iter().filter(|server| !server.disabled).filter_map(|server| server.refusal.as_ref());
+        self.warnings.iter().chain(refusals)
+    }
+}
+
+/// Reads the settings and the registry. Blocking: a few small files.
+///
+/// Settings: defaults < settings file < environment < `--set`. Registry: `--registry` files, else those of
+/// `MCPORCH_REGISTRY`, else those in the home's `config/`, else `~/.mcp.json`; the first level that has a file wins.
+///
+/// # Errors
+/// [`Error::Faults`] holds every fault that leaves no trustworthy configuration: an unreadable or malformed file, a
+/// setting out of its range, a server defined twice. What is wrong with one server only is that server's `refusal`.
+pub fn load(request: &Request, env: &dyn Env) -> Result<Config, Error> {
+    let home = Home::find(request.home.as_deref(), env)?;
+    let mut faults = Vec::new();
+    let mut warnings = Vec::new();
+    let layered = match layers::load(request, &home, env) {
+        Ok(layered) => Some(layered),
+        Err(found) => {
+            faults.extend(found);
+            None
+        }
+    };
+    // A broken settings file must not hide what is wrong with the registry: one run names every fault.
+    let settings = layered.as_ref().map_or_else(Settings::default, |layered| layered.settings.clone());
+    let registry = registry::load(request, &home, &settings, env);
+    faults.extend(registry.faults);
+    let Some(layered) = layered.filter(|_| faults.is_empty()) else {
+        return Err(Error::Faults { faults });
+    };
+    warnings.extend(layered.warnings);
+    warnings.extend(registry.warnings);
+    Ok(Config {
+        home,
+        settings: layered.settings,
+        values: layered.values,
+        servers: registry.servers,
+        orchestrators: registry.orchestrators,
+        warnings,
+        registry_files: registry.files,
+    })
+}
+
+/// The JSON Schema (draft 2020-12) of the settings file, indented, with a line feed at its end. It is what
+/// `config/mcporch.schema.json` holds.
+///
+/// # Panics
+/// Never: the schema is made of plain JSON values.
+#[must_use]
+pub fn schema() -> String {
+    let mut text = serde_json::to_string_pretty(&settings_file::schema()).expect("a JSON value can be written");
+    text.push('\n');
+    text
+}
+
+/// The settings file with every default, its unit and its reason, as compiled in.
+#[must_use]
+pub fn default_settings_text() -> &'static str {
+    layers::DEFAULTS
+}
+
+/// The path as given when absolute, else below the folder.
+fn below(folder: &Path, path: PathBuf) -> PathBuf {
+    if path.is_absolute() { path } else { folder.join(path) }
+}

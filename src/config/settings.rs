@@ -1,0 +1,328 @@
+//! The settings as the program uses them: durations, paths and choices in place of figures and texts. The defaults are
+//! those of `config/mcporch.toml`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::layers;
+use super::settings_file::{
+    CatalogFile, EmbedderFile, IndexFile, LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile,
+};
+
+/// All settings. `Default` is the compiled-in defaults file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How servers are started, called and stopped.
+    pub servers: ServersSettings,
+    /// The most of anything that can grow.
+    pub limits: LimitsSettings,
+    /// The embedding model.
+    pub embedder: EmbedderSettings,
+    /// The search structure.
+    pub index: IndexSettings,
+    /// Ranking and bars.
+    pub router: RouterSettings,
+    /// The database.
+    pub catalog: CatalogSettings,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// `[servers]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServersSettings {
+    /// From spawn to a finished handshake.
+    pub start_timeout: Duration,
+    /// For a server's whole tool list.
+    pub list_timeout: Duration,
+    /// For one call without a sign of progress.
+    pub call_timeout: Duration,
+    /// For one call with progress; at least `call_timeout`.
+    pub call_ceiling: Duration,
+    /// A server without a call for that long is stopped.
+    pub idle_timeout: Duration,
+    /// For the question which protocol era a server speaks.
+    pub probe_timeout: Duration,
+    /// From closing a server's stdin to TERM.
+    pub close_grace: Duration,
+    /// From TERM to KILL.
+    pub term_grace: Duration,
+    /// Before the first restart; doubles each time.
+    pub restart_backoff: Duration,
+    /// The longest wait before a restart; at least `restart_backoff`.
+    pub restart_backoff_max: Duration,
+    /// How many servers may be starting at once, at least 1.
+    pub starts_in_parallel: usize,
+    /// A cached tool list older than this is read anew behind a start.
+    pub refresh_after: Duration,
+    /// Calls that one server may have in flight, at least 1.
+    pub calls_in_flight_max: usize,
+    /// Last lines of stderr that are kept.
+    pub stderr_tail_lines: usize,
+    /// Names of variables that every server gets; see [`ServersSettings::passes`].
+    pub pass_env: Vec<String>,
+    /// Add the login shell's PATH and the usual folders to PATH.
+    pub repair_path: bool,
+    /// For asking the login shell.
+    pub login_shell_timeout: Duration,
+}
+
+impl ServersSettings {
+    /// Is the variable one that every server gets? A name in `pass_env` may end in `*`. On Windows letter case does not
+    /// count, as for the system itself.
+    #[must_use]
+    pub fn passes(&self, variable: &str) -> bool {
+        let folded = |text: &str| if cfg!(windows) { text.to_uppercase() } else { text.to_owned() };
+        let variable = folded(variable);
+        self.pass_env.iter().map(|name| folded(name)).any(|name| match name.strip_suffix('*') {
+            Some(start) => variable.starts_with(start),
+            None => variable == name,
+        })
+    }
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsSettings {
+    /// One line from a server, in bytes.
+    pub line_bytes_max: usize,
+    /// One line from a client, in bytes.
+    pub client_line_bytes_max: usize,
+    /// Tools of one server.
+    pub tools_per_server_max: usize,
+    /// A tool's description, in bytes.
+    pub description_bytes_max: usize,
+    /// A tool's input schema, in bytes.
+    pub schema_bytes_max: usize,
+    /// A request in words, in characters.
+    pub request_chars_max: usize,
+    /// Calls in flight over all servers.
+    pub calls_in_flight_max: usize,
+}
+
+/// `[embedder]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedderSettings {
+    /// `builtin`, a catalogue name, or a folder; a `~` at its start is expanded.
+    pub model: String,
+    /// The ONNX Runtime library; `None` looks in the usual places.
+    pub onnx_runtime: Option<PathBuf>,
+    /// May a model be downloaded on first use?
+    pub allow_download: bool,
+    /// Threads for embedding; 0 is one per core.
+    pub threads: usize,
+}
+
+/// `[index]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// Which structure.
+    pub kind: IndexKind,
+    /// With [`IndexKind::Auto`]: up to that many tools are scanned.
+    pub exact_tools_max: usize,
+}
+
+/// Which search structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IndexKind {
+    /// By the number of tools.
+    Auto,
+    /// Scans all vectors.
+    Exact,
+    /// Walks a graph.
+    Hnsw,
+}
+
+/// `[router]`. All shares and bars are in 0..=1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouterSettings {
+    /// Share of the word ranking; the rest is the vectors'.
+    pub words_weight: f32,
+    /// Candidates in an answer that asks to choose, at least 1.
+    pub candidates_max: usize,
+    /// Confidence from which a reading tool is called at once.
+    pub bar_read: f32,
+    /// The same for a writing tool.
+    pub bar_write: f32,
+    /// The same for a tool that may destroy.
+    pub bar_destructive: f32,
+    /// Confidence that any tool fits, below which none is offered.
+    pub bar_any: f32,
+    /// Texts whose vectors are remembered; 0 remembers none.
+    pub query_cache_len: usize,
+}
+
+/// `[catalog]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogSettings {
+    /// How long a write waits for another process.
+    pub busy_timeout: Duration,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How much is told.
+    pub level: LogLevel,
+    /// In which form.
+    pub format: LogFormat,
+    /// Absolute path of a file to append to; `None` is stderr.
+    pub file: Option<PathBuf>,
+}
+
+/// How much is told; each level contains those above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Someone must act.
+    Error,
+    /// We coped.
+    Warn,
+    /// The story of the process.
+    Info,
+    /// For those who work on mcporch.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word of the settings file, which tracing's filters know too.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// In which form log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let file: SettingsFile =
+            serde_json::from_value(layers::defaults()).expect("a test reads the compiled-in defaults");
+        file.into()
+    }
+}
+
+impl From<SettingsFile> for Settings {
+    fn from(file: SettingsFile) -> Self {
+        Self {
+            servers: file.servers.into(),
+            limits: file.limits.into(),
+            embedder: file.embedder.into(),
+            index: file.index.into(),
+            router: file.router.into(),
+            catalog: file.catalog.into(),
+            log: file.log.into(),
+        }
+    }
+}
+
+impl From<ServersFile> for ServersSettings {
+    fn from(file: ServersFile) -> Self {
+        let seconds = Duration::from_secs;
+        let millis = Duration::from_millis;
+        Self {
+            start_timeout: seconds(file.start_timeout_s),
+            list_timeout: seconds(file.list_timeout_s),
+            call_timeout: seconds(file.call_timeout_s),
+            call_ceiling: seconds(file.call_ceiling_s),
+            idle_timeout: seconds(file.idle_timeout_s),
+            probe_timeout: millis(file.probe_timeout_ms),
+            close_grace: millis(file.close_grace_ms),
+            term_grace: millis(file.term_grace_ms),
+            restart_backoff: millis(file.restart_backoff_ms),
+            restart_backoff_max: seconds(file.restart_backoff_max_s),
+            starts_in_parallel: file.starts_in_parallel,
+            refresh_after: seconds(file.refresh_after_s),
+            calls_in_flight_max: file.calls_in_flight_max,
+            stderr_tail_lines: file.stderr_tail_lines,
+            pass_env: file.pass_env,
+            repair_path: file.repair_path,
+            login_shell_timeout: millis(file.login_shell_timeout_ms),
+        }
+    }
+}
+
+impl From<LimitsFile> for LimitsSettings {
+    fn from(file: LimitsFile) -> Self {
+        Self {
+            line_bytes_max: file.line_bytes_max,
+            client_line_bytes_max: file.client_line_bytes_max,
+            tools_per_server_max: file.tools_per_server_max,
+            description_bytes_max: file.description_bytes_max,
+            schema_bytes_max: file.schema_bytes_max,
+            request_chars_max: file.request_chars_max,
+            calls_in_flight_max: file.calls_in_flight_max,
+        }
+    }
+}
+
+impl From<EmbedderFile> for EmbedderSettings {
+    fn from(file: EmbedderFile) -> Self {
+        Self {
+            model: file.model,
+            onnx_runtime: path(file.onnx_runtime),
+            allow_download: file.allow_download,
+            threads: file.threads,
+        }
+    }
+}
+
+impl From<IndexFile> for IndexSettings {
+    fn from(file: IndexFile) -> Self {
+        Self { kind: file.kind, exact_tools_max: file.exact_tools_max }
+    }
+}
+
+impl From<RouterFile> for RouterSettings {
+    fn from(file: RouterFile) -> Self {
+        Self {
+            words_weight: file.words_weight,
+            candidates_max: file.candidates_max,
+            bar_read: file.bar_read,
+            bar_write: file.bar_write,
+            bar_destructive: file.bar_destructive,
+            bar_any: file.bar_any,
+            query_cache_len: file.query_cache_len,
+        }
+    }
+}
+
+impl From<CatalogFile> for CatalogSettings {
+    fn from(file: CatalogFile) -> Self {
+        Self { busy_timeout: Duration::from_millis(file.busy_timeout_ms) }
+    }
+}
+
+impl From<LogFile> for LogSettings {
+    fn from(file: LogFile) -> Self {
+        Self { level: file.level, format: file.format, file: path(file.file) }
+    }
+}
+
+/// An empty text is no path.
+fn path(text: String) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}

@@ -1,0 +1,230 @@
+//! The settings file as it is written: keys with their units, their ranges and one sentence each. The schema comes from
+//! here, and every layer is checked against that schema, so that a range stands in one place only.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::layers;
+use super::settings::{IndexKind, LogFormat, LogLevel};
+
+/// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "mcporch.toml")]
+pub(super) struct SettingsFile {
+    /// How servers are started, called and stopped.
+    pub(super) servers: ServersFile,
+    /// The most that mcporch accepts of anything that can grow.
+    pub(super) limits: LimitsFile,
+    /// The model that turns texts into vectors.
+    pub(super) embedder: EmbedderFile,
+    /// How the nearest tools are found.
+    pub(super) index: IndexFile,
+    /// How tools are ranked, and how sure is sure enough.
+    pub(super) router: RouterFile,
+    /// The database of known servers and tools.
+    pub(super) catalog: CatalogFile,
+    /// What is written to stderr or to a file.
+    pub(super) log: LogFile,
+}
+
+/// How servers are started, called and stopped.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServersFile {
+    /// From spawn to a finished handshake, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) start_timeout_s: u64,
+    /// For a server's whole tool list, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) list_timeout_s: u64,
+    /// For one call without a sign of progress, in seconds.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) call_timeout_s: u64,
+    /// For one call with progress, in seconds; at least `call_timeout_s`.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) call_ceiling_s: u64,
+    /// A server without a call for that long is stopped, in seconds.
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub(super) idle_timeout_s: u64,
+    /// For the question which protocol era a server speaks, in milliseconds.
+    #[schemars(range(min = 50, max = 60000))]
+    pub(super) probe_timeout_ms: u64,
+    /// From closing a server's stdin to TERM, in milliseconds.
+    #[schemars(range(min = 0, max = 60000))]
+    pub(super) close_grace_ms: u64,
+    /// From TERM to KILL, in milliseconds.
+    #[schemars(range(min = 0, max = 60000))]
+    pub(super) term_grace_ms: u64,
+    /// Before the first restart of a server that died, in milliseconds; doubles each time.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub(super) restart_backoff_ms: u64,
+    /// The longest wait before a restart, in seconds; at least `restart_backoff_ms`.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) restart_backoff_max_s: u64,
+    /// How many servers may be starting at once.
+    #[schemars(range(min = 1, max = 256))]
+    pub(super) starts_in_parallel: usize,
+    /// A cached tool list older than this is read anew behind a start, in seconds; 0 reads it at every start.
+    #[schemars(range(min = 0, max = 2_592_000))]
+    pub(super) refresh_after_s: u64,
+    /// Calls that one server may have in flight.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(super) calls_in_flight_max: usize,
+    /// Last lines of a server's stderr that are kept for messages.
+    #[schemars(range(min = 0, max = 10000))]
+    pub(super) stderr_tail_lines: usize,
+    /// Variables of mcporch's own environment that every server gets; `*` at the end of a name stands for anything.
+    pub(super) pass_env: Vec<String>,
+    /// Add the login shell's PATH and the usual folders of tool managers to PATH.
+    pub(super) repair_path: bool,
+    /// For asking the login shell, in milliseconds.
+    #[schemars(range(min = 100, max = 60000))]
+    pub(super) login_shell_timeout_ms: u64,
+}
+
+/// The most that mcporch accepts of anything that can grow.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsFile {
+    /// One line from a server, in bytes.
+    #[schemars(range(min = 65536, max = 1_073_741_824))]
+    pub(super) line_bytes_max: usize,
+    /// One line from a client, in bytes.
+    #[schemars(range(min = 65536, max = 1_073_741_824))]
+    pub(super) client_line_bytes_max: usize,
+    /// Tools of one server.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) tools_per_server_max: usize,
+    /// A tool's description, in bytes; a longer one is cut.
+    #[schemars(range(min = 256, max = 16_777_216))]
+    pub(super) description_bytes_max: usize,
+    /// A tool's input schema, in bytes; a tool with a longer one is left out.
+    #[schemars(range(min = 1024, max = 16_777_216))]
+    pub(super) schema_bytes_max: usize,
+    /// A request in words, in characters.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub(super) request_chars_max: usize,
+    /// Calls in flight over all servers.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(super) calls_in_flight_max: usize,
+}
+
+/// The model that turns texts into vectors.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmbedderFile {
+    /// `builtin`, a name of the fastembed catalogue, or a folder with `model.onnx` and `tokenizer.json`.
+    #[schemars(length(min = 1))]
+    pub(super) model: String,
+    /// The ONNX Runtime library; empty looks in the usual places. Not needed for `builtin`.
+    pub(super) onnx_runtime: String,
+    /// May a model be downloaded on first use?
+    pub(super) allow_download: bool,
+    /// Threads for embedding; 0 is one per core.
+    #[schemars(range(min = 0, max = 1024))]
+    pub(super) threads: usize,
+}
+
+/// How the nearest tools are found.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IndexFile {
+    /// `exact` scans all vectors, `hnsw` walks a graph, `auto` chooses by `exact_tools_max`.
+    pub(super) kind: IndexKind,
+    /// With `auto`: up to that many tools are scanned.
+    #[schemars(range(min = 0, max = 10_000_000))]
+    pub(super) exact_tools_max: usize,
+}
+
+/// How tools are ranked, and how sure is sure enough.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouterFile {
+    /// Share of the word ranking in the sum, 0 to 1; the rest is the vectors'.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) words_weight: f32,
+    /// Candidates in an answer that asks to choose.
+    #[schemars(range(min = 1, max = 20))]
+    pub(super) candidates_max: usize,
+    /// Confidence from which a tool that only reads is called at once, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) bar_read: f32,
+    /// The same for a tool that changes something, or does not say.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) bar_write: f32,
+    /// The same for a tool that may destroy.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) bar_destructive: f32,
+    /// Confidence that any tool serves the request, below which the answer is that none does, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) bar_any: f32,
+    /// Texts whose vectors are remembered.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) query_cache_len: usize,
+}
+
+/// The database of known servers and tools.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CatalogFile {
+    /// How long a write waits for another mcporch process, in milliseconds.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub(super) busy_timeout_ms: u64,
+}
+
+/// What is written to stderr or to a file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogFile {
+    /// How much is told. `MCP_LOG_LEVEL` is read too.
+    pub(super) level: LogLevel,
+    /// `text` for people, `json` for programs.
+    pub(super) format: LogFormat,
+    /// A file to append to in place of stderr; a relative path lies in the home's `logs/`.
+    pub(super) file: String,
+}
+
+/// The schema, with the compiled-in defaults filled in and nothing required.
+pub(super) fn schema() -> Value {
+    let mut schema = plain_schema();
+    let defaults = layers::defaults();
+    if let Some(root) = schema.as_object_mut() {
+        root.shift_remove("required");
+        // What the file is comes first for those who read it.
+        for (place, key) in ["$schema", "title", "description"].into_iter().enumerate() {
+            if let Some(value) = root.shift_remove(key) {
+                root.shift_insert(place, key.to_owned(), value);
+            }
+        }
+    }
+    for (section, rules) in children(&mut schema) {
+        rules.as_object_mut().map(|rules| rules.shift_remove("required"));
+        for (key, rule) in children(rules) {
+            if let (Some(rule), Some(default)) = (rule.as_object_mut(), defaults.get(section).and_then(|s| s.get(key)))
+            {
+                rule.insert("default".to_owned(), default.clone());
+            }
+        }
+    }
+    schema
+}
+
+/// The schema as derived: `properties.SECTION.properties.KEY` holds the rule of a key.
+pub(super) fn plain_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<SettingsFile>().to_value();
+    for (_, rules) in children(&mut schema) {
+        for (_, rule) in children(rules) {
+            // `uint` and `uint64` are words of schemars that editors warn about.
+            rule.as_object_mut().map(|rule| rule.shift_remove("format"));
+        }
+    }
+    schema
+}
+
+fn children(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut)
+}

@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod config;
 pub mod domain;
+pub mod embedder;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod config;
+pub mod demo_server;
 pub mod domain;
 pub mod embedder;
 pub mod wire;

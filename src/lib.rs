@@ -5,4 +5,5 @@ pub mod config;
 pub mod demo_server;
 pub mod domain;
 pub mod embedder;
+pub mod upstream;
 pub mod wire;

@@ -1,0 +1,164 @@
+//! How a session can fail.
+
+use std::io;
+use std::time::Duration;
+
+use crate::domain::ServerName;
+
+/// What was going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// From the spawn to the answered handshake.
+    Start,
+    /// `tools/list`.
+    List,
+    /// Any other request.
+    Call,
+}
+
+impl Phase {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::List => "list its tools",
+            Self::Call => "answer",
+        }
+    }
+
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Start => "servers.start_timeout_s",
+            Self::List => "servers.list_timeout_s",
+            Self::Call => "servers.call_timeout_s",
+        }
+    }
+}
+
+/// Why a session, or one request of it, failed. Each names the server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such program.
+    #[error(
+        "server {server}: command {command:?} was not found; looked in {searched}; install it or write its full path"
+    )]
+    CommandNotFound {
+        /// Whose.
+        server: ServerName,
+        /// As written in the registry.
+        command: String,
+        /// The search path.
+        searched: String,
+    },
+    /// The system would not start it.
+    #[error("server {server}: {command:?} could not be started")]
+    Spawn {
+        /// Whose.
+        server: ServerName,
+        /// As written in the registry.
+        command: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It left, or closed its output.
+    #[error("server {server} {how}{}", quoted(.stderr))]
+    Died {
+        /// Who.
+        server: ServerName,
+        /// "exited with code 3", "was killed by signal 9", "closed its output".
+        how: String,
+        /// The last lines of its stderr, in one.
+        stderr: String,
+        /// Whether a request had been handed to it before.
+        was_sent: bool,
+    },
+    /// It stayed silent too long.
+    #[error("server {server} did not {} within {:.1} s ({}){}", .phase.verb(), .after.as_secs_f64(), .phase.setting(), quoted(.stderr))]
+    TimedOut {
+        /// Who.
+        server: ServerName,
+        /// Doing what.
+        phase: Phase,
+        /// The deadline that passed.
+        after: Duration,
+        /// The last lines of its stderr, in one.
+        stderr: String,
+    },
+    /// It answered with a JSON-RPC error.
+    #[error("server {server} refused {method}: {message} (code {code})")]
+    Refused {
+        /// Who.
+        server: ServerName,
+        /// Which request.
+        method: String,
+        /// JSON-RPC code.
+        code: i64,
+        /// Its words.
+        message: String,
+    },
+    /// Its answer cannot be used.
+    #[error("server {server} answered {method} with {what}")]
+    BadAnswer {
+        /// Who.
+        server: ServerName,
+        /// Which request.
+        method: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Its answer was longer than allowed, and was passed over.
+    #[error(
+        "server {server} answered with {len} bytes in one message, more than the {max} allowed (limits.line_bytes_max)"
+    )]
+    AnswerTooLong {
+        /// Who.
+        server: ServerName,
+        /// Length of the line in bytes.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// It does not read what we write.
+    #[error("server {server} does not read its input: {waiting} bytes are waiting")]
+    NotReading {
+        /// Who.
+        server: ServerName,
+        /// Bytes that wait.
+        waiting: usize,
+    },
+    /// The caller no longer wants the answer.
+    #[error("the call to server {server} was cancelled")]
+    Cancelled {
+        /// Whose.
+        server: ServerName,
+    },
+}
+
+impl Error {
+    /// Whether the server may have begun to do what was asked: then only an idempotent call may be tried again.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::NotReading { .. } => false,
+            Self::Died { was_sent, .. } => *was_sent,
+            Self::TimedOut { phase, .. } => *phase == Phase::Call,
+            Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => true,
+        }
+    }
+
+    /// Whether the server itself is at fault or away, so that another one may do better.
+    #[must_use]
+    pub fn is_server_down(&self) -> bool {
+        match self {
+            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Died { .. } | Self::NotReading { .. } => true,
+            Self::TimedOut { .. } => true,
+            Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
+                false
+            }
+        }
+    }
+}
+
+fn quoted(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; its stderr ends: {stderr}") }
+}

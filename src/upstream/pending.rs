@@ -1,0 +1,113 @@
+//! Requests that wait for their answers.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Error, ProgressSink};
+
+/// An answer as it came: the whole line, and where in it the payload lies.
+#[derive(Debug)]
+pub struct Answer {
+    line: String,
+    payload: Range<usize>,
+    is_error: bool,
+}
+
+impl Answer {
+    /// `payload` must be a part of `line`.
+    pub(super) fn new(line: String, payload: Range<usize>, is_error: bool) -> Self {
+        debug_assert!(line.get(payload.clone()).is_some());
+        Self { line, payload, is_error }
+    }
+
+    /// The raw JSON of `result`, or of `error`.
+    ///
+    /// # Errors
+    /// `Err` holds the raw JSON-RPC error object.
+    pub fn payload(&self) -> Result<&str, &str> {
+        let payload = &self.line[self.payload.clone()];
+        if self.is_error { Err(payload) } else { Ok(payload) }
+    }
+}
+
+/// All requests of one session that have no answer yet.
+#[derive(Debug, Default)]
+pub(super) struct PendingRequests {
+    next_id: AtomicU64,
+    waiting: Mutex<HashMap<u64, Pending>>,
+}
+
+struct Pending {
+    answer: oneshot::Sender<Result<Answer, Error>>,
+    progress: Option<ProgressSink>,
+    last_sign: Instant,
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("last_sign", &self.last_sign).finish_non_exhaustive()
+    }
+}
+
+impl PendingRequests {
+    /// Registers a request before it is written, so that no answer can come too early.
+    pub(super) fn register(&self, progress: Option<ProgressSink>) -> (u64, oneshot::Receiver<Result<Answer, Error>>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (answer, receiver) = oneshot::channel();
+        self.lock().insert(id, Pending { answer, progress, last_sign: Instant::now() });
+        (id, receiver)
+    }
+
+    /// Hands the answer over. False when nobody waits for that id: answered before, cancelled, or never asked.
+    pub(super) fn answer(&self, id: u64, answer: Result<Answer, Error>) -> bool {
+        let Some(pending) = self.lock().remove(&id) else { return false };
+        // The caller may have left in this very moment; then the answer has no use.
+        let _unwanted = pending.answer.send(answer);
+        true
+    }
+
+    /// Forgets a request. True when it was still waiting.
+    pub(super) fn forget(&self, id: u64) -> bool {
+        self.lock().remove(&id).is_some()
+    }
+
+    /// Notes a sign of life, and passes the progress on.
+    pub(super) fn progress(&self, id: u64, params: &str) {
+        let sink = {
+            let mut waiting = self.lock();
+            let Some(pending) = waiting.get_mut(&id) else { return };
+            pending.last_sign = Instant::now();
+            pending.progress.clone()
+        };
+        if let Some(sink) = sink {
+            sink(params);
+        }
+    }
+
+    /// When the server last gave a sign of life about this request.
+    pub(super) fn last_sign(&self, id: u64) -> Option<Instant> {
+        self.lock().get(&id).map(|pending| pending.last_sign)
+    }
+
+    /// Fails everything that waits.
+    pub(super) fn fail_all(&self, error: impl Fn() -> Error) {
+        let all: Vec<Pending> = self.lock().drain().map(|(_, pending)| pending).collect();
+        for pending in all {
+            let _unwanted = pending.answer.send(Err(error()));
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Pending>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,443 @@
+//! A session: requests out, answers back, and an end.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::ServerName;
+use crate::wire::{LineWriter, WriteError, request_line};
+
+use super::pending::PendingRequests;
+use super::stderr_tail::StderrTail;
+use super::{Answer, Era, Error, Hello, Limits, MODERN_VERSION, Phase, SearchPath, Spec, handshake, process, receive};
+
+/// How long the rest of a dead server's output is waited for: an answer written just before its death still counts.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// Longest part of a line of noise that is shown.
+const NOISE_CHARS_SHOWN: usize = 120;
+
+/// Gets the raw `params` of each progress notification of one call.
+pub type ProgressSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a server tells without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// `notifications/tools/list_changed`.
+    ToolsChanged,
+}
+
+/// Bounds and listeners of one call.
+#[derive(Clone)]
+pub struct CallOptions {
+    /// Longest silence: without progress, the whole call; each progress notification starts it anew.
+    pub timeout: Duration,
+    /// Longest duration, whatever the progress.
+    pub ceiling: Duration,
+    /// Gets the progress.
+    pub progress: Option<ProgressSink>,
+    /// Cancels the call, at the server too.
+    pub cancel: CancellationToken,
+}
+
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .field("ceiling", &self.ceiling)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An open session. Cheap to clone; when the last clone is dropped the server is stopped in the background, and
+/// [`Session::stop`] waits for that.
+#[derive(Debug, Clone)]
+pub struct Session {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    hello: OnceLock<Hello>,
+    stop: CancellationToken,
+    /// The task that owns the process; taken by who waits for its end.
+    owner: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What the session's tasks share with it.
+pub(super) struct Shared {
+    pub(super) server: ServerName,
+    pub(super) writer: LineWriter,
+    pub(super) pending: PendingRequests,
+    pub(super) notices: Arc<dyn Fn(Notice) + Send + Sync>,
+    pub(super) tail: StderrTail,
+    noise_lines: AtomicU64,
+    /// How the server ended; `None` while it lives.
+    death: watch::Sender<Option<String>>,
+    pid: Option<u32>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("server", &self.server).field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Starts the server and shakes hands. `known_era` is what worked last time; without it, or when it no longer works,
+    /// the era is found out. On failure nothing is left running.
+    ///
+    /// Cancel safe: the server is stopped.
+    ///
+    /// # Errors
+    /// Why it did not start, with the end of its stderr.
+    pub async fn start(
+        spec: &Spec,
+        path: &SearchPath,
+        limits: &Limits,
+        known_era: Option<Era>,
+        notices: Arc<dyn Fn(Notice) + Send + Sync>,
+    ) -> Result<Self, Error> {
+        let deadline = Instant::now() + limits.start_timeout;
+        let plan = handshake::Plan::for_era(known_era);
+        let session = Self::spawn(spec, path, limits, notices.clone())?;
+        match handshake::shake(&session, plan, limits, deadline).await {
+            Ok(hello) => Ok(session.opened(hello)),
+            Err(fault) => {
+                session.stop().await;
+                let Some(plan) = plan.after(&fault) else { return Err(fault) };
+                tracing::debug!(server.name = %spec.server, error = %fault, "starting again to ask in another way");
+                let session = Self::spawn(spec, path, limits, notices)?;
+                match handshake::shake(&session, plan, limits, deadline).await {
+                    Ok(hello) => Ok(session.opened(hello)),
+                    Err(fault) => {
+                        session.stop().await;
+                        Err(fault)
+                    }
+                }
+            }
+        }
+    }
+
+    fn spawn(
+        spec: &Spec,
+        path: &SearchPath,
+        limits: &Limits,
+        notices: Arc<dyn Fn(Notice) + Send + Sync>,
+    ) -> Result<Self, Error> {
+        let running = process::spawn(spec, path, limits)?;
+        let tail = StderrTail::new(limits.stderr_tail_lines, &spec.env);
+        let shared = Arc::new(Shared {
+            server: spec.server.clone(),
+            writer: running.stdin.clone(),
+            pending: PendingRequests::default(),
+            notices,
+            tail: tail.clone(),
+            noise_lines: AtomicU64::new(0),
+            death: watch::Sender::new(None),
+            pid: running.child.id(),
+        });
+        tracing::debug!(server.name = %spec.server, pid = shared.pid, "server started");
+        let stop = CancellationToken::new();
+        let owner = tokio::spawn(own(shared.clone(), running, tail, stop.clone(), limits.clone()));
+        let handle = Handle { shared, hello: OnceLock::new(), stop, owner: Mutex::new(Some(owner)) };
+        Ok(Self { handle: Arc::new(handle) })
+    }
+
+    fn opened(self, hello: Hello) -> Self {
+        self.handle.hello.set(hello).expect("a session shakes hands once");
+        self
+    }
+
+    /// What the server said of itself.
+    ///
+    /// # Panics
+    /// Never on a session that [`Session::start`] returned.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        self.handle.hello.get().expect("set before the session is handed out")
+    }
+
+    /// Calls a tool. `arguments` is raw JSON. The answer holds the server's `result` untouched.
+    ///
+    /// Cancel safe: dropping it tells the server that the answer is no longer wanted.
+    ///
+    /// # Errors
+    /// [`Error`]; a JSON-RPC error of the server comes back as [`Error::Refused`].
+    pub async fn call_tool(&self, name: &str, arguments: &str, options: &CallOptions) -> Result<Answer, Error> {
+        let name = serde_json::to_string(name).expect("a string serialises");
+        let members = format!("\"name\":{name},\"arguments\":{arguments}");
+        self.request("tools/call", &members, Phase::Call, options).await
+    }
+
+    /// Any request. `members` are the raw members of `params` without the braces and without `_meta`.
+    pub(super) fn server(&self) -> &ServerName {
+        &self.handle.shared.server
+    }
+
+    /// Any request. `members` are the raw members of `params` without the braces and without `_meta`.
+    pub(super) async fn request(
+        &self,
+        method: &str,
+        members: &str,
+        phase: Phase,
+        options: &CallOptions,
+    ) -> Result<Answer, Error> {
+        let answer =
+            self.exchange(method, members, self.handle.hello.get().map(|hello| hello.era), phase, options).await?;
+        if let Err(error) = answer.payload() {
+            return Err(refused(&self.handle.shared.server, method, error));
+        }
+        Ok(answer)
+    }
+
+    /// One request and its answer, be it an error. `era` decides about `_meta`.
+    pub(super) async fn exchange(
+        &self,
+        method: &str,
+        members: &str,
+        era: Option<Era>,
+        phase: Phase,
+        options: &CallOptions,
+    ) -> Result<Answer, Error> {
+        let shared = &self.handle.shared;
+        let started = Instant::now();
+        let (id, mut answer) = shared.pending.register(options.progress.clone());
+        let mut waiting = WaitingRequest { shared, id, is_cancellable: method != "initialize" };
+        if let Err(fault) = shared.writer.send(&request_line(id, method, &params(id, members, era, phase))) {
+            waiting.is_cancellable = false;
+            return Err(shared.not_sent(fault).await);
+        }
+        let mut deadline = started + options.timeout.min(options.ceiling);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => {
+                    return answer.unwrap_or_else(|_| Err(shared.died(true)));
+                }
+                () = options.cancel.cancelled() => return Err(Error::Cancelled { server: shared.server.clone() }),
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+            let last_sign = shared.pending.last_sign(id).unwrap_or(started);
+            let extended = (last_sign + options.timeout).min(started + options.ceiling);
+            if extended <= deadline {
+                let after = deadline - started;
+                return Err(Error::TimedOut {
+                    server: shared.server.clone(),
+                    phase,
+                    after,
+                    stderr: shared.tail.summary(),
+                });
+            }
+            deadline = extended;
+        }
+    }
+
+    /// A notification. One that the server does not read is lost, as notifications may be.
+    pub(super) fn notify(&self, method: &str) {
+        let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}\n");
+        let _unread = self.handle.shared.writer.send(line.as_bytes());
+    }
+
+    /// Asks a modern server to tell when its tools change; the answer never comes, so nobody waits for it.
+    pub(super) fn listen_for_tool_changes(&self) {
+        let shared = &self.handle.shared;
+        let (id, _never_answered) = shared.pending.register(None);
+        shared.pending.forget(id);
+        let params = params(id, "\"notifications\":{\"toolsListChanged\":true}", Some(Era::Modern), Phase::Start);
+        let _unread = shared.writer.send(&request_line(id, "subscriptions/listen", &params));
+    }
+
+    /// Whether the server still lives, as far as is known.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.handle.shared.death.borrow().is_none()
+    }
+
+    /// Waits for the server's end and says how it ended.
+    ///
+    /// Cancel safe.
+    pub async fn died(&self) -> String {
+        let mut death = self.handle.shared.death.subscribe();
+        match death.wait_for(Option::is_some).await {
+            Ok(how) => how.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Requests that wait for an answer.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.handle.shared.pending.len()
+    }
+
+    /// The process id of the server, while the system knows it.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.handle.shared.pid
+    }
+
+    /// Lines on its stdout so far that were no messages.
+    #[must_use]
+    pub fn noise_lines(&self) -> u64 {
+        self.handle.shared.noise_lines.load(Ordering::Relaxed)
+    }
+
+    /// The end of its stderr, in one line.
+    #[must_use]
+    pub fn stderr_summary(&self) -> String {
+        self.handle.shared.tail.summary()
+    }
+
+    /// Ends the server: closes its stdin, then TERM, then KILL, each with its time; waits until it is gone.
+    ///
+    /// Cancel safe: the end goes on behind.
+    pub async fn stop(&self) {
+        self.handle.stop.cancel();
+        let owner = self.handle.owner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match owner {
+            Some(owner) => {
+                if let Err(fault) = owner.await {
+                    tracing::error!(server.name = %self.handle.shared.server, error = %fault, "the task that owned a server failed");
+                }
+            }
+            None => drop(self.died().await),
+        }
+    }
+}
+
+impl Shared {
+    /// Counts a line that is no message, and names the first.
+    pub(super) fn note_noise(&self, line: &str) {
+        if self.noise_lines.fetch_add(1, Ordering::Relaxed) == 0 {
+            let shown: String = line.chars().filter(|c| !c.is_control()).take(NOISE_CHARS_SHOWN).collect();
+            tracing::info!(server.name = %self.server, line = shown, "server {} writes to stdout what is no MCP message; passed over", self.server);
+        }
+    }
+
+    /// The error for requests of a server that is gone.
+    pub(super) fn died(&self, was_sent: bool) -> Error {
+        let how = self.death.borrow().clone().unwrap_or_else(|| "closed its output".to_owned());
+        Error::Died { server: self.server.clone(), how, stderr: self.tail.summary(), was_sent }
+    }
+
+    async fn not_sent(&self, fault: WriteError) -> Error {
+        match fault {
+            WriteError::Full { waiting } => Error::NotReading { server: self.server.clone(), waiting },
+            WriteError::Closed => {
+                // It has most likely just died: its exit code and stderr make the better message.
+                let mut death = self.death.subscribe();
+                let _known = tokio::time::timeout(LAST_WORDS, death.wait_for(Option::is_some)).await;
+                self.died(false)
+            }
+        }
+    }
+}
+
+/// Forgets the request when its caller leaves early, and tells the server.
+struct WaitingRequest<'a> {
+    shared: &'a Shared,
+    id: u64,
+    is_cancellable: bool,
+}
+
+impl Drop for WaitingRequest<'_> {
+    fn drop(&mut self) {
+        if self.shared.pending.forget(self.id) && self.is_cancellable {
+            let params = format!("{{\"requestId\":{},\"reason\":\"the caller no longer waits\"}}", self.id);
+            let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{params}}}\n");
+            let _unread = self.shared.writer.send(line.as_bytes());
+        }
+    }
+}
+
+/// Owns the process, its readers, and the news of its death.
+async fn own(
+    shared: Arc<Shared>,
+    running: process::Running,
+    tail: StderrTail,
+    stop: CancellationToken,
+    limits: Limits,
+) {
+    let mut stderr = tokio::spawn(tail.follow(running.stderr));
+    let mut stdout = tokio::spawn(receive::follow(shared.clone(), running.stdout, limits.line_bytes_max));
+    let process = process::own(running.child, running.stdin, stop.clone(), &limits);
+    tokio::pin!(process);
+    let how = tokio::select! {
+        how = &mut process => {
+            // A grandchild may hold the pipes open for ever: hence the time limit.
+            let _last_words = tokio::time::timeout(LAST_WORDS, &mut stdout).await;
+            how
+        }
+        _closed = &mut stdout => {
+            // A server that closed its output can answer nothing more. Most have exited; the others are ended.
+            match tokio::time::timeout(LAST_WORDS, &mut process).await {
+                Ok(how) => how,
+                Err(_) => {
+                    stop.cancel();
+                    process.await;
+                    "closed its output".to_owned()
+                }
+            }
+        }
+    };
+    let _last_words = tokio::time::timeout(LAST_WORDS, &mut stderr).await;
+    stdout.abort();
+    stderr.abort();
+    shared.writer.close();
+    tracing::debug!(server.name = %shared.server, pid = shared.pid, how, "server ended");
+    shared.death.send_replace(Some(how));
+    shared.pending.fail_all(|| shared.died(true));
+}
+
+/// The `params` object of a request.
+fn params(id: u64, members: &str, era: Option<Era>, phase: Phase) -> String {
+    let comma = if members.is_empty() { "" } else { "," };
+    // The id serves as progress token too: it is unique and costs no table.
+    match (era, phase) {
+        (Some(Era::Modern), _) => {
+            let token = if phase == Phase::Call { format!("\"progressToken\":{id},") } else { String::new() };
+            format!("{{{members}{comma}\"_meta\":{{{token}{}}}}}", modern_meta())
+        }
+        (Some(Era::Legacy), Phase::Call) => format!("{{{members}{comma}\"_meta\":{{\"progressToken\":{id}}}}}"),
+        _ => format!("{{{members}}}"),
+    }
+}
+
+/// The members of `_meta` that each modern request carries.
+fn modern_meta() -> &'static str {
+    static META: OnceLock<String> = OnceLock::new();
+    META.get_or_init(|| {
+        format!(
+            "\"io.modelcontextprotocol/protocolVersion\":\"{MODERN_VERSION}\",\
+             \"io.modelcontextprotocol/clientInfo\":{{\"name\":\"mcporch\",\"version\":\"{}\"}},\
+             \"io.modelcontextprotocol/clientCapabilities\":{{}}",
+            env!("CARGO_PKG_VERSION")
+        )
+    })
+}
+
+/// A JSON-RPC error object as our error.
+pub(super) fn refused(server: &ServerName, method: &str, error: &str) -> Error {
+    #[derive(serde::Deserialize, Default)]
+    struct RpcError {
+        #[serde(default)]
+        code: i64,
+        #[serde(default)]
+        message: String,
+    }
+    let error: RpcError = serde_json::from_str(error).unwrap_or_default();
+    Error::Refused { server: server.clone(), method: method.to_owned(), code: error.code, message: error.message }
+}

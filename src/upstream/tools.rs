@@ -1,0 +1,196 @@
+//! `tools/list`, read raw and salvaged tool by tool: one bad tool must not make the others vanish.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Effect, ServerName, Tool, ToolKey};
+
+use super::{CallOptions, Error, Phase, Session};
+
+/// Pages that are followed at most: a cursor that goes in circles ends here.
+const PAGES_MAX: usize = 500;
+/// Longest tool name, in bytes; the specification advises 128 characters.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Bounds of what is taken from a list, each from the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct SalvageLimits {
+    /// Tools of one server; the rest is left out.
+    pub tools_max: usize,
+    /// Longest description in bytes; a longer one is cut.
+    pub description_bytes_max: usize,
+    /// Longest input schema in bytes; a tool with a longer one is left out.
+    pub schema_bytes_max: usize,
+}
+
+/// A server's tools.
+#[derive(Debug)]
+pub struct Listing {
+    /// The usable ones, in the server's order.
+    pub tools: Vec<Tool>,
+    /// What was wrong with others, or cut, one line each.
+    pub faults: Vec<String>,
+}
+
+impl Session {
+    /// All tools of the server, page by page, within `timeout` for the whole.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// When a page does not come, or is no list at all.
+    pub async fn list_tools(&self, timeout: Duration, limits: SalvageLimits) -> Result<Listing, Error> {
+        let mut listing = Listing { tools: Vec::new(), faults: Vec::new() };
+        if !self.hello().has_tools {
+            return Ok(listing);
+        }
+        let deadline = Instant::now() + timeout;
+        let mut names = HashSet::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let options =
+                CallOptions { timeout: left, ceiling: left, progress: None, cancel: CancellationToken::new() };
+            let members = cursor.as_ref().map_or_else(String::new, |cursor| {
+                format!("\"cursor\":{}", serde_json::to_string(cursor).expect("a string serialises"))
+            });
+            let answer = match self.request("tools/list", &members, Phase::List, &options).await {
+                Err(Error::TimedOut { server, phase, stderr, .. }) => {
+                    return Err(Error::TimedOut { server, phase, after: timeout, stderr });
+                }
+                other => other?,
+            };
+            let page = answer.payload().unwrap_or("{}");
+            let next = self.read_page(page, limits, &mut names, &mut listing)?;
+            match next {
+                Some(next) if cursor.as_ref() != Some(&next) && listing.tools.len() < limits.tools_max => {
+                    cursor = Some(next)
+                }
+                _ => return Ok(listing),
+            }
+        }
+        listing.faults.push(format!("more than {PAGES_MAX} pages of tools; the rest is left out"));
+        Ok(listing)
+    }
+
+    /// Adds a page to the listing; gives the next cursor.
+    fn read_page(
+        &self,
+        page: &str,
+        limits: SalvageLimits,
+        names: &mut HashSet<String>,
+        listing: &mut Listing,
+    ) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Page<'a> {
+            #[serde(borrow)]
+            tools: Vec<&'a RawValue>,
+            #[serde(default, rename = "nextCursor")]
+            next_cursor: Option<String>,
+        }
+        let page: Page<'_> = serde_json::from_str(page)
+            .map_err(|fault| self.bad_answer("tools/list", format!("something that is no list of tools: {fault}")))?;
+        for raw in page.tools {
+            if listing.tools.len() >= limits.tools_max {
+                listing.faults.push(format!(
+                    "more than {} tools (limits.tools_per_server_max); the rest is left out",
+                    limits.tools_max
+                ));
+                return Ok(None);
+            }
+            match salvage(self.server(), raw.get(), limits, &mut listing.faults) {
+                Ok(tool) if !names.insert(tool.key.tool.clone()) => {
+                    listing.faults.push(format!("tool {:?} is listed twice; the first one counts", tool.key.tool));
+                }
+                Ok(tool) => listing.tools.push(tool),
+                Err(fault) => listing.faults.push(fault),
+            }
+        }
+        Ok(page.next_cursor.filter(|cursor| !cursor.is_empty()))
+    }
+
+    pub(super) fn bad_answer(&self, method: &str, what: String) -> Error {
+        Error::BadAnswer { server: self.server().clone(), method: method.to_owned(), what }
+    }
+
+    pub(super) fn refused(&self, method: &str, error: &str) -> Error {
+        super::session::refused(self.server(), method, error)
+    }
+}
+
+impl Listing {
+    /// Reads tools back from their raw texts, as the catalog keeps them. What no longer passes is left out.
+    pub fn from_raw<'a>(
+        server: &ServerName,
+        raws: impl IntoIterator<Item = &'a str>,
+        limits: SalvageLimits,
+    ) -> Vec<Tool> {
+        let mut faults = Vec::new();
+        raws.into_iter().filter_map(|raw| salvage(server, raw, limits, &mut faults).ok()).collect()
+    }
+}
+
+/// One tool out of its raw text; what had to be cut goes to `faults`.
+fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut Vec<String>) -> Result<Tool, String> {
+    let value: Value = serde_json::from_str(raw).map_err(|fault| format!("a tool that is no JSON: {fault}"))?;
+    let name = match value.get("name").and_then(Value::as_str) {
+        Some(name) if !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX => name.to_owned(),
+        Some(name) if name.len() > NAME_BYTES_MAX => return Err(format!("a tool name of {} bytes", name.len())),
+        _ => return Err("a tool without a name".to_owned()),
+    };
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut description = text("description").trim().to_owned();
+    if description.len() > limits.description_bytes_max {
+        faults.push(format!(
+            "tool {name:?}: its description has {} bytes, only the first {} are used (limits.description_bytes_max)",
+            description.len(),
+            limits.description_bytes_max
+        ));
+        description.truncate(description.floor_char_boundary(limits.description_bytes_max));
+    }
+    let input_schema = match value.get("inputSchema") {
+        Some(schema @ Value::Object(_)) => schema.clone(),
+        Some(_) | None => {
+            faults.push(format!("tool {name:?} has no input schema; any object of parameters is let through"));
+            serde_json::json!({"type": "object"})
+        }
+    };
+    if raw.len() > limits.schema_bytes_max && input_schema.to_string().len() > limits.schema_bytes_max {
+        return Err(format!(
+            "tool {name:?}: its input schema is longer than {} bytes (limits.schema_bytes_max)",
+            limits.schema_bytes_max
+        ));
+    }
+    let annotations = value.get("annotations");
+    let effect = Effect::from_annotations(annotations);
+    let says_idempotent = annotations.and_then(|all| all.get("idempotentHint")).and_then(Value::as_bool);
+    let title = annotations.and_then(|all| all.get("title")).and_then(Value::as_str);
+    Ok(Tool {
+        title: value.get("title").and_then(Value::as_str).or(title).unwrap_or_default().to_owned(),
+        raw: raw_within(raw, &value, &description, limits),
+        key: ToolKey { server: server.clone(), tool: name },
+        description,
+        input_schema,
+        effect,
+        is_idempotent: effect == Effect::Read || says_idempotent == Some(true),
+    })
+}
+
+/// The raw text, unless a cut description makes it worth keeping less.
+fn raw_within(raw: &str, value: &Value, description: &str, limits: SalvageLimits) -> Arc<str> {
+    if raw.len() <= limits.description_bytes_max + limits.schema_bytes_max {
+        return raw.into();
+    }
+    let mut value = value.clone();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("description".to_owned(), description.into());
+    }
+    value.to_string().into()
+}

@@ -5,5 +5,6 @@ pub mod config;
 pub mod demo_server;
 pub mod domain;
 pub mod embedder;
+pub mod supervisor;
 pub mod upstream;
 pub mod wire;

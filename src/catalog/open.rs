@@ -89,9 +89,13 @@ fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> R
     let fault = |doing| move |source| sqlite(path, doing, source);
     connection.busy_timeout(busy_timeout).map_err(fault("setting the busy time-out"))?;
     // WAL lets several processes read while one writes; NORMAL may lose the last commits on a power cut, never the file,
-    // and all of it can be fetched again.
+    // and all of it can be fetched again. The file is read once, in order: half a megabyte of cache does as well as the
+    // usual two.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -512;",
+        )
         .map_err(fault("opening"))?;
     let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
     let layout = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));

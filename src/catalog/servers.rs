@@ -153,12 +153,14 @@ impl Catalog {
         read_generation(&connection).map_err(|source| self.fault("reading the generation", source))
     }
 
-    /// Forgets servers that no registry has named since `before` (Unix seconds). Gives how many.
+    /// Forgets servers that no registry has named, and vectors that no tool has needed, since `before` (Unix seconds).
+    /// Gives how many servers.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn forget_unseen(&self, before: i64) -> Result<usize, Error> {
-        self.write("forgetting old servers", |transaction| {
+        self.write("forgetting what is old", |transaction| {
+            transaction.execute("DELETE FROM vectors WHERE seen_at < ?1", [before])?;
             transaction.execute("DELETE FROM servers WHERE seen_at < ?1", [before])
         })
     }

@@ -71,13 +71,15 @@ fn a_fault_leaves_the_tools_and_the_next_list_clears_it() {
 fn vectors_belong_to_a_text_and_a_model() {
     let catalog = Catalog::in_memory().unwrap();
     let (a, b) = (TextHash::of("a"), TextHash::of("b"));
-    catalog.put_vectors("m", &[(a, &[1.0, -2.5]), (b, &[0.0, 1.0])]).unwrap();
-    let found = catalog.vectors("m", 2, &[a, b, TextHash::of("c")]).unwrap();
+    catalog.put_vectors("m", &[(a, &[1.0, -2.5]), (b, &[0.0, 1.0])], 100).unwrap();
+    let found = catalog.vectors("m", 2, &[a, b, TextHash::of("c")], 100).unwrap();
     assert_eq!((found.len(), &found[&a][..]), (2, &[1.0, -2.5][..]));
-    assert!(catalog.vectors("other", 2, &[a]).unwrap().is_empty());
-    assert!(catalog.vectors("m", 3, &[a]).unwrap().is_empty());
-    assert_eq!(catalog.retain_vectors("m", &[b]).unwrap(), 1);
-    assert_eq!(catalog.vectors("m", 2, &[a, b]).unwrap().len(), 1);
+    assert!(catalog.vectors("other", 2, &[a], 100).unwrap().is_empty());
+    assert!(catalog.vectors("m", 3, &[a], 100).unwrap().is_empty());
+    // One that is read again stays; the other is forgotten in time.
+    catalog.vectors("m", 2, &[b], 200_000).unwrap();
+    catalog.forget_unseen(150_000).unwrap();
+    assert_eq!(catalog.vectors("m", 2, &[a, b], 200_000).unwrap().into_keys().collect::<Vec<_>>(), [b]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Catalog, Error};
 
+/// Seconds in a day.
+const DAY_S: i64 = 86_400;
+
 /// First 16 bytes of a text's SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TextHash([u8; 16]);
@@ -24,7 +27,8 @@ impl TextHash {
 }
 
 impl Catalog {
-    /// The vectors that are there, of those asked for. One whose length is not `dimensions` counts as missing.
+    /// The vectors that are there, of those asked for. One whose length is not `dimensions` counts as missing. Marks them
+    /// as seen at `now` (Unix seconds), at most once a day.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -33,55 +37,55 @@ impl Catalog {
         model: &str,
         dimensions: usize,
         texts: &[TextHash],
+        now: i64,
     ) -> Result<HashMap<TextHash, Arc<[f32]>>, Error> {
-        let connection = self.lock();
-        let work = || {
+        let mut found = HashMap::with_capacity(texts.len());
+        let mut unmarked = Vec::new();
+        let mut work = || {
+            let connection = self.lock();
             let mut find =
-                connection.prepare_cached("SELECT vector FROM vectors WHERE text_hash = ?1 AND model = ?2")?;
-            let mut found = HashMap::with_capacity(texts.len());
+                connection.prepare_cached("SELECT vector, seen_at FROM vectors WHERE text_hash = ?1 AND model = ?2")?;
             for hash in texts {
-                let bytes: Option<Vec<u8>> = find.query_row(params![hash.0, model], |row| row.get(0)).optional()?;
-                if let Some(bytes) = bytes.filter(|bytes| bytes.len() == dimensions * 4) {
+                let row: Option<(Vec<u8>, i64)> =
+                    find.query_row(params![hash.0, model], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                if let Some((bytes, seen_at)) = row.filter(|(bytes, _)| bytes.len() == dimensions * 4) {
                     found.insert(*hash, from_bytes(&bytes));
+                    if seen_at < now - DAY_S {
+                        unmarked.push(*hash);
+                    }
                 }
             }
-            Ok(found)
+            Ok(())
         };
-        work().map_err(|source| self.fault("reading vectors", source))
+        work().map_err(|source| self.fault("reading vectors", source))?;
+        if !unmarked.is_empty() {
+            self.write("marking vectors as seen", |transaction| {
+                let mut mark = transaction
+                    .prepare_cached("UPDATE vectors SET seen_at = ?3 WHERE text_hash = ?1 AND model = ?2")?;
+                for hash in &unmarked {
+                    mark.execute(params![hash.0, model, now])?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(found)
     }
 
     /// Keeps vectors.
     ///
     /// # Errors
     /// When they cannot be written; then none is.
-    pub fn put_vectors(&self, model: &str, vectors: &[(TextHash, &[f32])]) -> Result<(), Error> {
+    pub fn put_vectors(&self, model: &str, vectors: &[(TextHash, &[f32])], now: i64) -> Result<(), Error> {
         self.write("writing vectors", |transaction| {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO vectors (text_hash, model, vector) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (text_hash, model) DO UPDATE SET vector = excluded.vector",
+                "INSERT INTO vectors (text_hash, model, vector, seen_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (text_hash, model) DO UPDATE SET vector = excluded.vector, seen_at = excluded.seen_at",
             )?;
             for (hash, vector) in vectors {
                 let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
-                insert.execute(params![hash.0, model, bytes])?;
+                insert.execute(params![hash.0, model, bytes, now])?;
             }
             Ok(())
-        })
-    }
-
-    /// Forgets vectors of this model that are not among `kept`, and vectors of other models. Gives how many.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn retain_vectors(&self, model: &str, kept: &[TextHash]) -> Result<usize, Error> {
-        self.write("forgetting vectors", |transaction| {
-            transaction
-                .execute_batch("CREATE TEMP TABLE IF NOT EXISTS kept (hash BLOB PRIMARY KEY); DELETE FROM kept;")?;
-            let mut insert = transaction.prepare("INSERT OR IGNORE INTO kept (hash) VALUES (?1)")?;
-            for hash in kept {
-                insert.execute([hash.0])?;
-            }
-            transaction
-                .execute("DELETE FROM vectors WHERE model <> ?1 OR text_hash NOT IN (SELECT hash FROM kept)", [model])
         })
     }
 }

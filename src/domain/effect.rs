@@ -15,12 +15,11 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// From the annotations of MCP's `Tool`. A tool that says nothing counts as `Write`: the specification's default for
-    /// `destructiveHint` is true, but most servers leave it out on harmless tools, so silence is not taken as a threat.
+    /// From the hints of MCP's `ToolAnnotations`. A tool that says nothing counts as `Write`: the specification's default
+    /// for `destructiveHint` is true, but most servers leave it out on harmless tools, so silence is not taken as a threat.
     #[must_use]
-    pub fn from_annotations(annotations: Option<&serde_json::Value>) -> Self {
-        let hint = |name: &str| annotations.and_then(|all| all.get(name)).and_then(serde_json::Value::as_bool);
-        match (hint("readOnlyHint"), hint("destructiveHint")) {
+    pub fn from_hints(read_only: Option<bool>, destructive: Option<bool>) -> Self {
+        match (read_only, destructive) {
             (Some(true), _) => Self::Read,
             (_, Some(true)) => Self::Destructive,
             _ => Self::Write,

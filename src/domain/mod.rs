@@ -3,10 +3,12 @@
 
 mod confidence;
 mod effect;
+mod input_schema;
 mod server_name;
 mod tool;
 
 pub use confidence::Confidence;
 pub use effect::Effect;
+pub use input_schema::{InputSchema, Outline, Parameter};
 pub use server_name::{BadServerName, ServerName};
 pub use tool::{Hints, Tool, ToolKey};

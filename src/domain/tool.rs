@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::{Effect, InputSchema, ServerName};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::{Effect, ServerName};
 
 /// Names one tool of one server. Written `server.tool`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,8 +30,8 @@ pub struct Tool {
     pub title: String,
     /// For models; empty when the server gave none.
     pub description: String,
-    /// JSON Schema of the arguments; `{"type":"object"}` when the server gave none that is an object.
-    pub input_schema: Value,
+    /// JSON Schema of the arguments; any object when the server gave none.
+    pub input_schema: InputSchema,
     /// From the annotations.
     pub effect: Effect,
     /// Calling twice does no more than calling once (`idempotentHint`, or a read).

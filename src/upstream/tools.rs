@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Effect, ServerName, Tool, ToolKey};
+use crate::domain::{Effect, InputSchema, ServerName, Tool, ToolKey};
+use crate::wire::Members;
 
 use super::{CallOptions, Error, Phase, Session};
 
@@ -137,16 +138,45 @@ impl Listing {
     }
 }
 
+/// A tool as far as it is read; the rest of its raw text is passed over.
+#[derive(Deserialize)]
+struct Announced<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    title: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    description: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "inputSchema")]
+    input_schema: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    annotations: Option<&'a RawValue>,
+}
+
+/// Each hint is read by itself, so that one of a wrong type does not hide the others.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Annotations {
+    title: Value,
+    read_only_hint: Value,
+    destructive_hint: Value,
+    idempotent_hint: Value,
+}
+
 /// One tool out of its raw text; what had to be cut goes to `faults`.
 fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut Vec<String>) -> Result<Tool, String> {
-    let value: Value = serde_json::from_str(raw).map_err(|fault| format!("a tool that is no JSON: {fault}"))?;
-    let name = match value.get("name").and_then(Value::as_str) {
-        Some(name) if !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX => name.to_owned(),
+    let raw = raw.trim();
+    if !raw.starts_with('{') {
+        return Err("a tool that is no object".to_owned());
+    }
+    let announced: Announced<'_> =
+        serde_json::from_str(raw).map_err(|fault| format!("a tool that cannot be read: {fault}"))?;
+    let name = match text(announced.name) {
+        Some(name) if !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX => name,
         Some(name) if name.len() > NAME_BYTES_MAX => return Err(format!("a tool name of {} bytes", name.len())),
         _ => return Err("a tool without a name".to_owned()),
     };
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let mut description = text("description").trim().to_owned();
+    let mut description = text(announced.description).unwrap_or_default().trim().to_owned();
     if description.len() > limits.description_bytes_max {
         faults.push(format!(
             "tool {name:?}: its description has {} bytes, only the first {} are used (limits.description_bytes_max)",
@@ -155,42 +185,57 @@ fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut V
         ));
         description.truncate(description.floor_char_boundary(limits.description_bytes_max));
     }
-    let input_schema = match value.get("inputSchema") {
-        Some(schema @ Value::Object(_)) => schema.clone(),
-        Some(_) | None => {
-            faults.push(format!("tool {name:?} has no input schema; any object of parameters is let through"));
-            serde_json::json!({"type": "object"})
-        }
-    };
-    if raw.len() > limits.schema_bytes_max && input_schema.to_string().len() > limits.schema_bytes_max {
+    let schema = announced.input_schema.map_or("", RawValue::get);
+    if schema.len() > limits.schema_bytes_max {
         return Err(format!(
             "tool {name:?}: its input schema is longer than {} bytes (limits.schema_bytes_max)",
             limits.schema_bytes_max
         ));
     }
-    let annotations = value.get("annotations");
-    let effect = Effect::from_annotations(annotations);
-    let says_idempotent = annotations.and_then(|all| all.get("idempotentHint")).and_then(Value::as_bool);
-    let title = annotations.and_then(|all| all.get("title")).and_then(Value::as_str);
+    let kept = raw_within(raw, &description, limits);
+    let input_schema = schema_within(&kept, schema).unwrap_or_else(|| {
+        faults.push(format!("tool {name:?} has no input schema; any object of parameters is let through"));
+        InputSchema::any_object()
+    });
+    let annotations = announced.annotations.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let annotations: Annotations = annotations.unwrap_or_default();
+    let effect = Effect::from_hints(annotations.read_only_hint.as_bool(), annotations.destructive_hint.as_bool());
+    let title = text(announced.title).or_else(|| annotations.title.as_str().map(str::to_owned));
     Ok(Tool {
-        title: value.get("title").and_then(Value::as_str).or(title).unwrap_or_default().to_owned(),
-        raw: raw_within(raw, &value, &description, limits),
+        title: title.unwrap_or_default(),
+        raw: kept,
         key: ToolKey { server: server.clone(), tool: name },
         description,
         input_schema,
         effect,
-        is_idempotent: effect == Effect::Read || says_idempotent == Some(true),
+        is_idempotent: effect == Effect::Read || annotations.idempotent_hint.as_bool() == Some(true),
     })
 }
 
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
 /// The raw text, unless a cut description makes it worth keeping less.
-fn raw_within(raw: &str, value: &Value, description: &str, limits: SalvageLimits) -> Arc<str> {
+fn raw_within(raw: &str, description: &str, limits: SalvageLimits) -> Arc<str> {
     if raw.len() <= limits.description_bytes_max + limits.schema_bytes_max {
         return raw.into();
     }
-    let mut value = value.clone();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("description".to_owned(), description.into());
+    let shortened = serde_json::to_string(description).expect("a string serialises");
+    match Members::parse(raw) {
+        Ok(members) => members.with(&[("description", Some(&shortened))]).into(),
+        Err(_) => raw.into(),
     }
-    value.to_string().into()
+}
+
+/// Where in the kept text the schema stands. `None` when there is none that is an object.
+fn schema_within(kept: &Arc<str>, schema: &str) -> Option<InputSchema> {
+    if !schema.starts_with('{') {
+        return None;
+    }
+    let announced: Announced<'_> = serde_json::from_str(kept).ok()?;
+    let schema = announced.input_schema?.get();
+    // A part of the same text, so the distance of the addresses is the offset.
+    let start = schema.as_ptr() as usize - kept.as_ptr() as usize;
+    InputSchema::within(kept, start..start + schema.len())
 }

@@ -87,7 +87,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
     }
 
     fn take_line(&mut self) -> Option<Line> {
-        let found = self.buffer[self.scanned..].iter().position(|&byte| byte == b'\n');
+        // Byte by byte, this search was a quarter of what a result of 1 MB costs us.
+        let found = memchr::memchr(b'\n', &self.buffer[self.scanned..]);
         let Some(offset) = found else {
             self.scanned = self.buffer.len();
             self.pass_if_too_long();

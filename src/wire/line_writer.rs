@@ -1,4 +1,6 @@
-//! Lines to a byte stream: written at once when the stream takes them, else kept and written behind, in order.
+//! Lines to a byte stream: written at once when the stream takes them, else kept and written behind, in order. Of the lines
+//! that come in one turn of the runtime the first is written at once and the others together: a write wakes the reader,
+//! and that is most of what a small message costs.
 
 use std::fmt;
 use std::io;
@@ -42,6 +44,8 @@ struct State {
     waiting: Vec<u8>,
     /// True from the moment the flusher took bytes until it has written them: nothing may overtake them.
     is_flushing: bool,
+    /// True from a line that was written at once until the flusher has had its turn: further lines are gathered.
+    is_gathering: bool,
     /// `None` once closed.
     sink: Option<Arc<Sink>>,
 }
@@ -84,7 +88,7 @@ impl LineWriter {
     }
 
     fn new(sink: Sink, waiting_bytes_max: usize) -> Self {
-        let state = State { waiting: Vec::new(), is_flushing: false, sink: Some(Arc::new(sink)) };
+        let state = State { waiting: Vec::new(), is_flushing: false, is_gathering: false, sink: Some(Arc::new(sink)) };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -102,7 +106,7 @@ impl LineWriter {
     pub fn send(&self, line: &[u8]) -> Result<(), WriteError> {
         let mut state = self.shared.lock();
         let Some(sink) = state.sink.as_ref() else { return Err(WriteError::Closed) };
-        if !state.waiting.is_empty() || state.is_flushing {
+        if !state.waiting.is_empty() || state.is_flushing || state.is_gathering {
             return self.keep(&mut state, line);
         }
         let mut written = 0;
@@ -118,11 +122,9 @@ impl LineWriter {
                 }
             }
         }
-        if written == line.len() {
-            return Ok(());
-        }
         // A line that is partly written must be finished, whatever the limit says.
         state.waiting.extend_from_slice(&line[written..]);
+        state.is_gathering = true;
         self.shared.changed.notify_one();
         Ok(())
     }
@@ -131,8 +133,11 @@ impl LineWriter {
         if state.waiting.len() + line.len() > self.shared.waiting_bytes_max {
             return Err(WriteError::Full { waiting: state.waiting.len() });
         }
+        let is_first = state.waiting.is_empty() && !state.is_gathering;
         state.waiting.extend_from_slice(line);
-        self.shared.changed.notify_one();
+        if is_first {
+            self.shared.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -219,6 +224,7 @@ async fn flush(shared: Arc<Shared>) {
         let work = {
             let mut state = shared.lock();
             let Some(sink) = state.sink.clone() else { break };
+            state.is_gathering = false;
             if state.waiting.is_empty() {
                 None
             } else {

@@ -31,6 +31,8 @@ CREATE TABLE vectors (
     text_hash BLOB NOT NULL,
     model     TEXT NOT NULL,
     vector    BLOB NOT NULL,
+    -- Unix seconds; a vector that no tool has needed for long is forgotten.
+    seen_at   INTEGER NOT NULL,
     PRIMARY KEY (text_hash, model)
 ) WITHOUT ROWID;
 

@@ -1,0 +1,16 @@
+//! Measures routing on folders of requests with known answers, with the metric definitions of the project's benchmark
+//! data. It reads the folders, ranks with the rooms below exactly as a request would be, and prints nothing.
+
+mod error;
+mod features;
+mod metrics;
+mod report;
+mod run;
+mod set;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use report::{Mean, Report, SetReport};
+pub use run::{EvaluationOptions, run};

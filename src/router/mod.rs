@@ -1,0 +1,16 @@
+//! From a request to a decision: the tools in order, how sure we are, and what may be done with that. Pure: it reads a
+//! snapshot and numbers, knows no session and no server, and never runs anything.
+
+mod calibration;
+mod decision;
+mod ranking;
+mod reasons;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use calibration::{FEATURE_NAMES, Features};
+pub use decision::{Bars, Decision, decide};
+pub use ranking::{Candidate, RankOptions, Ranking, rank};
+pub use reasons::Reason;

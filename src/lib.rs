@@ -7,6 +7,7 @@ pub mod domain;
 pub mod embedder;
 pub mod evaluation;
 pub mod index;
+pub mod operations;
 pub mod reconcile;
 pub mod router;
 pub mod supervisor;

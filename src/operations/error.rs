@@ -1,0 +1,51 @@
+//! The only error a surface sees.
+
+use crate::reconcile;
+use crate::supervisor;
+
+/// Why a verb gave no answer. The text is for whoever asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked cannot be understood.
+    #[error("{what}")]
+    InvalidInput {
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// There is no such thing.
+    #[error("{what}")]
+    NotFound {
+        /// What is missing, and what is near.
+        what: String,
+    },
+    /// The server or the tool did not do it.
+    #[error(transparent)]
+    Server(#[from] supervisor::Error),
+    /// The write path failed.
+    #[error(transparent)]
+    Index(#[from] reconcile::Error),
+    /// A worker thread panicked; the log has the place.
+    #[error("{doing} broke off: a fault inside mcporch; please report it with the log")]
+    Broken {
+        /// What was being done.
+        doing: &'static str,
+    },
+}
+
+impl Error {
+    /// The fault and its causes, in one line.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            next = cause.source();
+        }
+        text.replace(['\n', '\r'], " ")
+    }
+}

@@ -1,0 +1,98 @@
+//! All about one tool.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::describe::first_sentence;
+use super::{Error, Operations};
+
+/// Longest description in an answer, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 6_000;
+
+/// Which tool.
+#[derive(Debug, Clone, Default)]
+pub struct ExplainInput {
+    /// Its server; may be empty when `tool` is `server.tool`, or unique.
+    pub server: String,
+    /// Its name.
+    pub tool: String,
+}
+
+/// What is known of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainOutput {
+    /// `server.tool`.
+    pub tool: String,
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// As the server wrote it.
+    pub description: String,
+    /// `read`, `write` or `destructive`.
+    pub effect: &'static str,
+    /// May a call be repeated without harm?
+    pub is_idempotent: bool,
+    /// Whole.
+    pub input_schema: Value,
+    /// Whole, where the server gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+    /// As the server wrote them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Value>,
+    /// What its server is for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub server_about: String,
+    /// Why its server could not be used last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_fault: Option<String>,
+}
+
+impl Operations {
+    /// Everything a caller needs to use the tool; starts nothing.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// When there is no such tool, or several.
+    pub async fn explain_tool(&self, input: &ExplainInput) -> Result<ExplainOutput, Error> {
+        let (server, name) = (input.server.trim(), input.tool.trim());
+        let full = match (server.is_empty(), name.is_empty()) {
+            (_, true) => {
+                return Err(Error::InvalidInput {
+                    what: "say which tool: {\"server\": …, \"tool\": …}".to_owned()
+                });
+            }
+            (true, false) => name.to_owned(),
+            (false, false) => format!("{server}.{name}"),
+        };
+        let tool = match self.find_exactly(&full).await {
+            // The whole name may have been put into `tool` beside the server.
+            Err(Error::NotFound { .. }) if !server.is_empty() && name.starts_with(server) => {
+                self.find_exactly(name).await?
+            }
+            other => other?,
+        };
+        let known = self.known_now();
+        let server = known.servers.get(&tool.key.server);
+        let raw: Value = serde_json::from_str(&tool.raw).unwrap_or_default();
+        let mut description: String = tool.description.chars().take(DESCRIPTION_CHARS_MAX).collect();
+        if description.len() < tool.description.len() {
+            description.push('…');
+        }
+        Ok(ExplainOutput {
+            tool: tool.key.to_string(),
+            title: tool.title.clone(),
+            description,
+            effect: tool.effect.word(),
+            is_idempotent: tool.is_idempotent,
+            input_schema: tool.input_schema.to_value(),
+            output_schema: raw.get("outputSchema").cloned(),
+            annotations: raw.get("annotations").cloned(),
+            server_about: server
+                .map(|server| first_sentence(&super::list_capabilities::about(server)))
+                .unwrap_or_default(),
+            server_fault: server.filter(|server| !server.fault.is_empty()).map(|server| server.fault.clone()),
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The verbs, one file each: the only place that decides. Every surface (MCP, the command line) calls these and
+//! translates, nothing more. A verb has a deadline and leaves one log line behind; it never logs what was asked or
+//! answered.
+
+mod call_tool;
+mod check_params;
+mod context;
+mod describe;
+mod error;
+mod execute;
+mod explain_tool;
+mod find_tool;
+mod list_capabilities;
+mod rebuild_index;
+mod request_vector;
+mod resolve;
+mod route;
+
+pub use call_tool::CallInput;
+pub use context::OpContext;
+pub use describe::{ToolLine, compact_schema, first_sentence, signature};
+pub use error::Error;
+pub use execute::{Advice, ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
+pub use explain_tool::{ExplainInput, ExplainOutput};
+pub use find_tool::{FindInput, FindOutput};
+pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, ServerLine};
+pub use rebuild_index::{IndexStatus, RebuildReport};
+pub use route::Routed;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::reconcile::{Known, LazyEmbedder, Reconciler};
+use crate::router::Bars;
+use crate::supervisor::Pool;
+
+/// How long a request waits for servers that are asked for the first time, when others are known already.
+const SOME_IS_KNOWN: Duration = Duration::from_secs(5);
+
+/// What the verbs need to know of the settings.
+#[derive(Debug, Clone)]
+pub struct OperationSettings {
+    /// Weight of words against meaning, 0 to 1.
+    pub words_weight: f32,
+    /// Candidates offered when the choice is left to the caller.
+    pub candidates_max: usize,
+    /// Confidence from which a tool is run without asking.
+    pub bars: Bars,
+    /// Longest request, in characters.
+    pub request_chars_max: usize,
+    /// Requests whose vectors are kept.
+    pub query_cache_len: usize,
+    /// Longest wait for what is not known yet: the catalog being read, the first servers being listed.
+    pub settle_timeout: Duration,
+}
+
+/// All verbs. Cheap to share.
+#[derive(Debug)]
+pub struct Operations {
+    settings: OperationSettings,
+    pool: Arc<Pool>,
+    reconciler: Arc<Reconciler>,
+    known: watch::Receiver<Arc<Known>>,
+    vectors: request_vector::RequestVectors,
+    validators: check_params::Validators,
+}
+
+impl Operations {
+    /// The verbs over these rooms.
+    #[must_use]
+    pub fn new(
+        settings: OperationSettings,
+        pool: Arc<Pool>,
+        reconciler: Arc<Reconciler>,
+        known: watch::Receiver<Arc<Known>>,
+        embedder: Arc<LazyEmbedder>,
+    ) -> Self {
+        let vectors = request_vector::RequestVectors::new(embedder, settings.query_cache_len);
+        Self { settings, pool, reconciler, known, vectors, validators: check_params::Validators::default() }
+    }
+
+    /// What is known at this moment, be it nothing.
+    #[must_use]
+    pub fn known_now(&self) -> Arc<Known> {
+        self.known.borrow().clone()
+    }
+
+    /// The bars in force.
+    #[must_use]
+    pub fn bars(&self) -> &Bars {
+        &self.settings.bars
+    }
+
+    /// Follows what is known.
+    #[must_use]
+    pub fn follow_known(&self) -> watch::Receiver<Arc<Known>> {
+        self.known.clone()
+    }
+
+    /// What is known once the catalog has been read, every server that was never listed has been asked, and every tool has
+    /// its vector; for the latter two some seconds, then with what there is.
+    ///
+    /// Cancel safe.
+    pub async fn known(&self) -> Arc<Known> {
+        let mut known = self.known.clone();
+        let is_complete = |known: &Arc<Known>| known.fault.is_some() || known.is_complete();
+        let settle_timeout = self.settings.settle_timeout;
+        if let Ok(Ok(known)) = tokio::time::timeout(SOME_IS_KNOWN, known.wait_for(is_complete)).await {
+            return known.clone();
+        }
+        // Half of the tools now are worth more than all of them later, but nothing is worth nothing.
+        let has_something = |known: &Arc<Known>| is_complete(known) || !known.snapshot.entries().is_empty();
+        match tokio::time::timeout(settle_timeout, known.wait_for(has_something)).await {
+            Ok(Ok(known)) => known.clone(),
+            _ => self.known_now(),
+        }
+    }
+
+    /// The state of each server.
+    #[must_use]
+    pub fn server_status(&self) -> Vec<crate::supervisor::ServerStatus> {
+        self.pool.status()
+    }
+}

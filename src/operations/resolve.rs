@@ -1,0 +1,89 @@
+//! A tool's name as somebody wrote it → the tool.
+
+use std::sync::Arc;
+
+use crate::domain::{ServerName, Tool, ToolKey};
+use crate::index::Snapshot;
+
+use super::Error;
+
+/// Marks between server and tool that people and models use.
+const SEPARATORS: &[&str] = &[".", "/", "::", ":", "__", " "];
+/// Names offered when none fits.
+const NEAR_MAX: usize = 3;
+
+/// The tool named `text`: `server.tool` in any usual spelling, or a tool's name that only one server has.
+///
+/// # Errors
+/// [`Error::NotFound`] with near names, or the servers that all have it.
+pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<Arc<Tool>, Error> {
+    let text = text.trim();
+    let tool_at = |place: usize| snapshot.entries()[place].tool.clone();
+    for separator in SEPARATORS {
+        for (at, _) in text.match_indices(separator) {
+            let (server, tool) = (&text[..at], &text[at + separator.len()..]);
+            if let Ok(server) = ServerName::parse(server) {
+                let key = ToolKey { server, tool: tool.to_owned() };
+                if let Some(place) = snapshot.find(&key) {
+                    return Ok(tool_at(place));
+                }
+            }
+        }
+    }
+    let exact: Vec<usize> = {
+        let same_words = snapshot.find_by_name(text);
+        let same_text = |place: &&usize| snapshot.entries()[**place].tool.key.tool == text;
+        let exact: Vec<usize> = same_words.iter().filter(same_text).copied().collect();
+        if exact.is_empty() { same_words } else { exact }
+    };
+    match exact.as_slice() {
+        [place] => Ok(tool_at(*place)),
+        [] => Err(not_found(snapshot, text)),
+        several => {
+            let names: Vec<String> = several.iter().map(|place| tool_at(*place).key.to_string()).collect();
+            Err(Error::InvalidInput {
+                what: format!("several servers have a tool {text:?}: name one of {}", names.join(", ")),
+            })
+        }
+    }
+}
+
+fn not_found(snapshot: &Snapshot, text: &str) -> Error {
+    let mut near: Vec<(usize, String)> = snapshot
+        .entries()
+        .iter()
+        .map(|entry| {
+            let full = entry.tool.key.to_string();
+            let bare = &entry.tool.key.tool;
+            (distance(text, &full).min(distance(text, bare)), full)
+        })
+        .filter(|(distance, _)| *distance <= text.chars().count() / 3 + 1)
+        .collect();
+    near.sort();
+    near.truncate(NEAR_MAX);
+    let names: Vec<String> = near.into_iter().map(|(_, name)| name).collect();
+    let hint = if names.is_empty() {
+        "; find_tool searches by words, list_capabilities shows all".to_owned()
+    } else {
+        format!("; the nearest are {}", names.join(", "))
+    };
+    let shown: String = text.chars().take(100).collect();
+    Error::NotFound { what: format!("there is no tool {shown:?}{hint}") }
+}
+
+/// Edits that turn one text into the other (Levenshtein), at most as many as the longer has characters. Texts over 100
+/// characters are no names.
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(100).collect(), to.chars().take(100).collect());
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, from_char) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, to_char) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(!from_char.eq_ignore_ascii_case(to_char));
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(row[column + 1] + 1);
+        }
+    }
+    row[to.len()]
+}

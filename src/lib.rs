@@ -1,15 +1,19 @@
 //! mcporch: one MCP entry in front of all your MCP servers. ARCHITECTURE.md shows the rooms and who may use whom.
 
+pub mod app;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod demo_server;
 pub mod domain;
 pub mod embedder;
 pub mod evaluation;
+pub mod gateway;
 pub mod index;
 pub mod operations;
 pub mod reconcile;
 pub mod router;
 pub mod supervisor;
+pub mod telemetry;
 pub mod upstream;
 pub mod wire;

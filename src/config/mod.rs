@@ -11,6 +11,7 @@ mod fault;
 mod home;
 mod json;
 mod keys;
+mod known_servers;
 mod layers;
 mod nearest;
 mod read;
@@ -33,6 +34,7 @@ pub use env::{Env, MapEnv, ProcessEnv};
 pub use error::Error;
 pub use fault::Fault;
 pub use home::Home;
+pub use known_servers::known_hints;
 pub use server::{
     HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, StaticTool,
 };

@@ -586,3 +586,18 @@ fn examples_load_without_a_word() {
     let config = world.load();
     assert_eq!((config.registry_files.len(), config.servers.len()), (5, 9));
 }
+
+#[test]
+fn shipped_hints_are_for_what_is_started_not_for_names() {
+    let check = |command: &str, args: &[&str], is_known: bool| {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let launch = Launch::Child { command: command.to_owned(), args, env: Vec::new(), cwd: None };
+        assert_eq!(known_hints(&launch).is_some(), is_known, "{command}");
+    };
+    check("mcp-server-memory", &[], true);
+    check("/opt/bin/mcp-server-fetch", &[], true);
+    check("npx", &["-y", "@modelcontextprotocol/server-memory@2026.8.31"], true);
+    check("uvx", &["mcp-server-fetch==2026.10.24"], true);
+    check("memory", &[], false);
+    check("python", &["-m", "my-mcp-server-memory-like-thing"], false);
+}

@@ -1,0 +1,283 @@
+//! From a configuration to rooms that work together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::catalog::{Catalog, ServerKey};
+use crate::config::{Config, Env, IndexKind, Launch, ServerConfig, Settings, known_hints};
+use crate::domain::{Hints, Tool};
+use crate::operations::{OperationSettings, Operations};
+use crate::reconcile::{self, LazyEmbedder, News, Reconciler, Source};
+use crate::router::Bars;
+use crate::supervisor::{Pool, PoolLimits, PoolServer};
+use crate::upstream::{Era, Limits, Listing, SalvageLimits, SearchPath, Spec};
+use crate::{embedder, index};
+
+use super::Ancestry;
+
+/// Longest wait for what is not known yet, before an answer says that nothing is known.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// All rooms, built. Nothing runs yet but the pool's idle keepers. [`App::stop`] ends every server.
+#[derive(Debug)]
+pub struct App {
+    /// The verbs.
+    pub operations: Arc<Operations>,
+    /// The write path, for the background task.
+    pub reconciler: Arc<Reconciler>,
+    /// News of servers for the background task.
+    pub news: Arc<News>,
+    /// What the user should know about the start: a damaged catalog, say. One line each.
+    pub warnings: Vec<String>,
+    pool: Arc<Pool>,
+    path_task: tokio::task::JoinHandle<()>,
+}
+
+impl App {
+    /// Builds everything. Blocks for the few milliseconds that opening the catalog takes. Must run on a runtime.
+    ///
+    /// # Errors
+    /// When the catalog was made by a newer mcporch.
+    pub fn build(config: &Config, env: &dyn Env) -> Result<Self, crate::catalog::Error> {
+        let settings = &config.settings;
+        let opened = Catalog::open(&config.home.index().join("catalog.sqlite"), settings.catalog.busy_timeout)?;
+        let catalog = Arc::new(opened.catalog);
+        let servers: Vec<&ServerConfig> = config.servers.iter().filter(|server| !server.disabled).collect();
+        let salvage = salvage_limits(settings);
+
+        let known_eras = known_eras(&catalog, &servers);
+        let ancestry = Ancestry::of(config, env);
+        let inherited = inherited_env(settings, env, &ancestry);
+        let pool_servers =
+            servers.iter().filter_map(|server| pool_server(server, settings, &inherited, &known_eras)).collect();
+        let (path, path_task) = search_path(settings, env, &servers);
+        let news = Arc::new(News::default());
+        let sink = news.clone();
+        let pool =
+            Arc::new(Pool::new(pool_servers, PoolLimits { salvage }, path, Arc::new(move |event| sink.push(event))));
+
+        let embedder = Arc::new(LazyEmbedder::new(embedder::Options {
+            model: settings.embedder.model.clone(),
+            models_folder: config.home.models(),
+            onnx_runtime: settings.embedder.onnx_runtime.clone(),
+            allow_download: settings.embedder.allow_download,
+            show_progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        }));
+        let sources = servers.iter().map(|server| source(server, salvage)).collect();
+        let write_path = reconcile::Settings {
+            index: index::Options {
+                kind: index_kind(settings.index.kind),
+                exact_tools_max: settings.index.exact_tools_max,
+            },
+            salvage,
+            starts_in_parallel: settings.servers.starts_in_parallel,
+            refresh_after: settings.servers.refresh_after,
+            embed_threads: settings.embedder.threads,
+            now: unix_now,
+        };
+        let (reconciler, known) = Reconciler::new(write_path, sources, catalog, embedder.clone(), pool.clone());
+        let reconciler = Arc::new(reconciler);
+        let operations =
+            Operations::new(operation_settings(settings), pool.clone(), reconciler.clone(), known, embedder);
+        Ok(Self { operations: Arc::new(operations), reconciler, news, warnings: opened.warnings, pool, path_task })
+    }
+
+    /// Stops every server and waits until all are gone.
+    ///
+    /// Not cancel safe: servers whose end was not waited for are killed when the runtime ends.
+    pub async fn stop(&self) {
+        self.path_task.abort();
+        self.pool.stop().await;
+    }
+}
+
+fn salvage_limits(settings: &Settings) -> SalvageLimits {
+    SalvageLimits {
+        tools_max: settings.limits.tools_per_server_max,
+        description_bytes_max: settings.limits.description_bytes_max,
+        schema_bytes_max: settings.limits.schema_bytes_max,
+    }
+}
+
+fn operation_settings(settings: &Settings) -> OperationSettings {
+    let router = &settings.router;
+    OperationSettings {
+        words_weight: router.words_weight,
+        candidates_max: router.candidates_max,
+        bars: Bars {
+            read: router.bar_read,
+            write: router.bar_write,
+            destructive: router.bar_destructive,
+            any: router.bar_any,
+        },
+        request_chars_max: settings.limits.request_chars_max,
+        query_cache_len: router.query_cache_len,
+        settle_timeout: SETTLE_TIMEOUT,
+    }
+}
+
+fn index_kind(kind: IndexKind) -> index::Kind {
+    match kind {
+        IndexKind::Auto => index::Kind::Auto,
+        IndexKind::Exact => index::Kind::Exact,
+        IndexKind::Hnsw => index::Kind::Hnsw,
+    }
+}
+
+fn key(server: &ServerConfig) -> ServerKey {
+    ServerKey { name: server.name.to_string(), fingerprint: server.fingerprint.clone() }
+}
+
+/// Which era each server spoke last time. A catalog that cannot be read costs only the probing.
+fn known_eras(catalog: &Catalog, servers: &[&ServerConfig]) -> BTreeMap<ServerKey, Era> {
+    let keys: Vec<ServerKey> = servers.iter().map(|server| key(server)).collect();
+    let era = |word: Option<&str>| match word {
+        Some("legacy") => Some(Era::Legacy),
+        Some("modern") => Some(Era::Modern),
+        _ => None,
+    };
+    let eras = catalog.eras(&keys).unwrap_or_default();
+    eras.into_iter().filter_map(|(key, word)| Some((key, era(word.as_deref())?))).collect()
+}
+
+/// The variables that every server gets.
+fn inherited_env(settings: &Settings, env: &dyn Env, ancestry: &Ancestry) -> Vec<(String, String)> {
+    let mut inherited: Vec<(String, String)> =
+        env.all().into_iter().filter(|(name, _)| settings.servers.passes(name)).collect();
+    inherited.push(ancestry.variable());
+    inherited
+}
+
+fn pool_server(
+    server: &ServerConfig,
+    settings: &Settings,
+    inherited: &[(String, String)],
+    known_eras: &BTreeMap<ServerKey, Era>,
+) -> Option<PoolServer> {
+    let servers = &settings.servers;
+    let (command, args, declared, cwd) = match &server.launch {
+        Launch::Child { command, args, env, cwd } => (command.clone(), args.clone(), env.clone(), cwd.clone()),
+        Launch::Remote { .. } => (String::new(), Vec::new(), Vec::new(), None),
+    };
+    Some(PoolServer {
+        spec: Spec {
+            server: server.name.clone(),
+            command,
+            args,
+            env: declared,
+            inherited_env: inherited.to_vec(),
+            cwd,
+        },
+        limits: Limits {
+            start_timeout: server.start_timeout,
+            probe_timeout: servers.probe_timeout,
+            close_grace: servers.close_grace,
+            term_grace: servers.term_grace,
+            line_bytes_max: settings.limits.line_bytes_max,
+            stderr_tail_lines: servers.stderr_tail_lines,
+        },
+        call_timeout: server.call_timeout,
+        call_ceiling: servers.call_ceiling.max(server.call_timeout),
+        list_timeout: server.list_timeout,
+        idle_timeout: server.idle_timeout,
+        calls_in_flight_max: servers.calls_in_flight_max,
+        backoff_first: servers.restart_backoff,
+        backoff_max: servers.restart_backoff_max,
+        known_era: Mutex::new(known_eras.get(&key(server)).copied()),
+        refusal: refusal(server),
+    })
+}
+
+fn refusal(server: &ServerConfig) -> Option<String> {
+    match (&server.refusal, &server.launch) {
+        (Some(fault), _) => Some(fault.to_string()),
+        (None, Launch::Remote { .. }) => Some(format!(
+            "{}:{}: servers with a `url` are not supported by this version; only child processes are",
+            server.origin.file.display(),
+            server.origin.line
+        )),
+        (None, Launch::Child { .. }) => None,
+    }
+}
+
+fn source(server: &ServerConfig, salvage: SalvageLimits) -> Source {
+    Source {
+        name: server.name.clone(),
+        key: key(server),
+        hints: Arc::new(hints(server)),
+        tool_hints: tool_hints(server),
+        static_tools: static_tools(server, salvage),
+        tools_allowed: server.tools_allowed.clone(),
+        tools_denied: server.tools_denied.clone(),
+        refusal: refusal(server),
+    }
+}
+
+/// The registry's hints; where it gives none, those that we ship for the server.
+fn hints(server: &ServerConfig) -> Hints {
+    let shipped = (server.hints == Hints::default()).then(|| known_hints(&server.launch)).flatten();
+    shipped.unwrap_or_else(|| server.hints.clone())
+}
+
+/// The registry's hints by tool, be they given in a block of their own or beside a static tool.
+fn tool_hints(server: &ServerConfig) -> BTreeMap<String, Arc<Hints>> {
+    let beside = server.static_tools.iter().map(|tool| (tool.name.clone(), Arc::new(tool.hints.clone())));
+    let own = server.tool_hints.iter().map(|(name, hints)| (name.clone(), Arc::new(hints.clone())));
+    beside.chain(own).collect()
+}
+
+fn static_tools(server: &ServerConfig, salvage: SalvageLimits) -> Vec<Arc<Tool>> {
+    let raws: Vec<String> = server
+        .static_tools
+        .iter()
+        .map(|tool| {
+            let schema = tool.input_schema.clone().unwrap_or_else(|| serde_json::json!({"type": "object"}));
+            serde_json::json!({"name": tool.name, "description": tool.description, "inputSchema": schema}).to_string()
+        })
+        .collect();
+    let tools = Listing::from_raw(&server.name, raws.iter().map(String::as_str), salvage);
+    tools.into_iter().map(Arc::new).collect()
+}
+
+/// The search path for programs: ours and the usual folders at once; the login shell is asked only when a program is
+/// missing there, since a shell's start-up files may take a second.
+fn search_path(
+    settings: &Settings,
+    env: &dyn Env,
+    servers: &[&ServerConfig],
+) -> (watch::Receiver<Option<SearchPath>>, tokio::task::JoinHandle<()>) {
+    let home = env.var("HOME").or_else(|| env.var("USERPROFILE")).map(PathBuf::from);
+    let base = SearchPath::from_path(std::ffi::OsStr::new(&env.var("PATH").unwrap_or_default()));
+    let base = if settings.servers.repair_path { base.with_usual_folders(home.as_deref()) } else { base };
+    let is_missing = |server: &&&ServerConfig| match &server.launch {
+        Launch::Child { command, .. } => base.find(command).is_none(),
+        Launch::Remote { .. } => false,
+    };
+    let shell =
+        env.var("SHELL").filter(|_| settings.servers.repair_path && servers.iter().any(|server| is_missing(&server)));
+    let timeout = settings.servers.login_shell_timeout;
+    let (sender, receiver) = watch::channel(None);
+    let task = match shell {
+        None => {
+            sender.send_replace(Some(base));
+            // The channel stays open as long as the task does.
+            tokio::spawn(async move { sender.closed().await })
+        }
+        Some(shell) => tokio::spawn(async move {
+            let path = base.with_login_shell(&shell, timeout).await;
+            sender.send_replace(Some(path));
+            sender.closed().await;
+        }),
+    };
+    (receiver, task)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the rooms get the wall clock from")]
+fn unix_now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,76 @@
+//! Running as an MCP server on stdio: until the client leaves, or we are told to.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Env};
+use crate::gateway::mcp;
+use crate::reconcile;
+
+use super::{Ancestry, App, Recursion};
+
+/// Why it could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It would start itself.
+    #[error(transparent)]
+    Recursion(#[from] Recursion),
+    /// The catalog is of a later version.
+    #[error(transparent)]
+    Catalog(#[from] crate::catalog::Error),
+    /// The client's streams failed.
+    #[error("the client's streams failed")]
+    Streams(#[from] std::io::Error),
+}
+
+/// Serves one client on stdin and stdout. Answers at once from what is known; refreshes behind. Returns when the client
+/// has closed its side or the process was told to stop, with every server gone.
+///
+/// # Errors
+/// [`Error`].
+pub async fn serve_stdio(config: &Config, env: &dyn Env) -> Result<(), Error> {
+    Ancestry::of(config, env).check()?;
+    let limits = &config.settings.limits;
+    let streams = mcp::stdio(limits.client_line_bytes_max, limits.line_bytes_max)?;
+    let app = App::build(config, env)?;
+    for warning in &app.warnings {
+        tracing::warn!("{warning}");
+    }
+    let stop = CancellationToken::new();
+    let follow = tokio::spawn(reconcile::follow(app.reconciler.clone(), app.news.clone(), stop.clone()));
+    let signals = tokio::spawn(cancel_on_signal(stop.clone()));
+    let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
+    let served = mcp::serve(Arc::clone(&app.operations), streams, client_limits, stop.clone()).await;
+    stop.cancel();
+    app.stop().await;
+    signals.abort();
+    if let Err(fault) = follow.await {
+        tracing::error!(error = %fault, "the background task failed");
+    }
+    Ok(served?)
+}
+
+/// Cancels on the first signal that asks us to end.
+async fn cancel_on_signal(stop: CancellationToken) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+        else {
+            tracing::error!("signals cannot be followed; closing stdin still ends mcporch");
+            return;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    stop.cancel();
+}

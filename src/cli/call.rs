@@ -1,0 +1,123 @@
+//! `mcporch execute` and `mcporch call`: real calls from the command line.
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::operations::{Advice, ExecuteInput, ExecuteOutput, OpContext, RouteInfo};
+
+use super::exit_code::{self, Exit};
+use super::output::{DIM, Out, WARN, painted};
+use super::{Global, prepare};
+
+#[derive(Debug, Args)]
+pub(super) struct ExecuteArgs {
+    /// The request, in words
+    text: String,
+    /// Parameters for the tool, a JSON object
+    #[arg(long, value_name = "JSON")]
+    params: Option<String>,
+    /// Exactly this tool, as server.tool
+    #[arg(long, value_name = "SERVER.TOOL")]
+    tool: Option<String>,
+    /// Only say what would run
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CallArgs {
+    /// The tool, as server.tool
+    tool: String,
+    /// Its parameters, a JSON object
+    #[arg(long, value_name = "JSON")]
+    params: Option<String>,
+}
+
+pub(super) async fn execute(global: &Global, args: &ExecuteArgs) -> anyhow::Result<Exit> {
+    let params = read_params(args.params.as_deref())?;
+    let input = ExecuteInput { request: args.text.clone(), params, tool: args.tool.clone(), dry_run: args.dry_run };
+    run(global, input).await
+}
+
+pub(super) async fn call(global: &Global, args: &CallArgs) -> anyhow::Result<Exit> {
+    let params = read_params(args.params.as_deref())?;
+    run(global, ExecuteInput { params, tool: Some(args.tool.clone()), ..ExecuteInput::default() }).await
+}
+
+fn read_params(text: Option<&str>) -> anyhow::Result<Option<Value>> {
+    let Some(text) = text else { return Ok(None) };
+    let value: Value = serde_json::from_str(text)
+        .with_context(|| "--params is no JSON; write it like --params '{\"path\": \"a.txt\"}'")?;
+    Ok(Some(value))
+}
+
+async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
+    let config = prepare::configuration(global)?;
+    let app = prepare::app_with_tools(&config).await?;
+    let cx = OpContext::default();
+    let output = tokio::select! {
+        output = app.operations.execute(&cx, input) => output,
+        _ = tokio::signal::ctrl_c() => {
+            app.stop().await;
+            anyhow::bail!("interrupted; the call was cancelled");
+        }
+    };
+    app.stop().await;
+    match output? {
+        ExecuteOutput::Done(answer, route) => {
+            let result = answer.payload().unwrap_or_default();
+            Ok(show_result(global, result, &route))
+        }
+        ExecuteOutput::Advice(advice) => {
+            if global.json {
+                Out::stdout().json(&*advice);
+            } else {
+                show_advice(&advice);
+            }
+            Ok(exit_code::of_outcome(advice.outcome))
+        }
+    }
+}
+
+fn show_result(global: &Global, raw: &str, route: &RouteInfo) -> Exit {
+    let result: Value = serde_json::from_str(raw).unwrap_or(Value::Null);
+    let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
+    if global.json {
+        Out::stdout().json(&json!({"route": route, "result": result}));
+    } else {
+        let mut out = Out::stdout();
+        for item in result.get("content").and_then(Value::as_array).into_iter().flatten() {
+            match (item.get("type").and_then(Value::as_str), item.get("text").and_then(Value::as_str)) {
+                (Some("text"), Some(text)) => out.line(text),
+                (kind, _) => out.line(&painted(DIM, &format!("[{} content]", kind.unwrap_or("unknown")))),
+            }
+        }
+        let named = if route.is_named { String::new() } else { format!(", confidence {:.2}", route.confidence) };
+        let ran = format!("{}.{}{named}, {:.0} ms", route.server, route.tool, route.duration_ms);
+        Out::stderr().line(&painted(DIM, &ran));
+    }
+    if is_error { Exit::Failed } else { Exit::Done }
+}
+
+fn show_advice(advice: &Advice) {
+    let mut out = Out::stdout();
+    out.line(&painted(WARN, &advice.message));
+    for problem in &advice.problems {
+        out.line(&format!("  {problem}"));
+    }
+    if !advice.candidates.is_empty() {
+        let rows: Vec<Vec<String>> = advice
+            .candidates
+            .iter()
+            .map(|line| {
+                let confidence = line.confidence.map_or_else(String::new, |confidence| format!("{confidence:.2}"));
+                vec![confidence, line.tool.clone(), line.effect.to_owned(), line.signature.clone()]
+            })
+            .collect();
+        out.table(&["confidence", "tool", "effect", "parameters"], &rows);
+    }
+    if let Some(schema) = &advice.schema {
+        out.json(schema);
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line: one more thin adapter. Flags in, text or JSON out, an exit code. What a person reads goes to
+//! stdout, progress and warnings to stderr.
+
+mod call;
+mod config;
+mod demo;
+mod eval;
+mod exit_code;
+mod index;
+mod output;
+mod prepare;
+mod progress;
+mod query;
+mod serve;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::Request;
+use crate::demo_server;
+
+use exit_code::Exit;
+use output::Out;
+
+/// Threads for work that blocks: embedding, SQLite, files. Few, since each costs memory once it has run.
+const BLOCKING_THREADS_MAX: usize = 8;
+
+/// Everything that can be said on the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mcporch",
+    version,
+    about = "One MCP entry in front of all your MCP servers",
+    long_about = "One MCP entry in front of all your MCP servers: a request in words goes to the right tool of the right \
+                  server.\n\nWithout a command mcporch is an MCP server on stdin and stdout; that is what a client's \
+                  configuration starts.",
+    after_help = "Exit codes: 0 done; 1 it failed; 2 the command line is wrong; 3 nothing ran, because a choice, \
+                  parameters or a confirmation is needed, or no tool fits; 4 the configuration is wrong.",
+    disable_help_subcommand = true
+)]
+struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// Registry file with the MCP servers; repeatable [default: the home's config folder, then ~/.mcp.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    registry: Vec<PathBuf>,
+    /// Settings file [default: config/mcporch.toml of the home]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder for everything mcporch writes [env: MCPORCH_HOME]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    home: Option<PathBuf>,
+    /// One setting, as section.key=value; repeatable
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log what happens, to stderr
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show which tools a request would be routed to, and why
+    Query(query::QueryArgs),
+    /// Do what a request says with the best fitting tool
+    Execute(call::ExecuteArgs),
+    /// Call exactly one tool
+    Call(call::CallArgs),
+    /// List the tools of all servers, or of one
+    Tools(tools::ToolsArgs),
+    /// Show one tool in full
+    Explain(tools::ExplainArgs),
+    /// The index of tools
+    #[command(subcommand)]
+    Index(index::IndexCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Measure the routing on folders of requests with known answers
+    Eval(eval::EvalArgs),
+    /// Start demo servers and route real requests to them
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A scriptable MCP server, for the demo and the tests
+    #[command(hide = true)]
+    DemoServer(Box<demo_server::Flags>),
+}
+
+impl Global {
+    fn request(&self) -> Request {
+        Request {
+            registries: self.registry.clone(),
+            settings_file: self.config.clone(),
+            home: self.home.clone(),
+            overrides: self.set.clone(),
+        }
+    }
+}
+
+/// Runs the program: parses the command line, does it, gives the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(fault) => {
+            // clap sorts help to stdout and faults to stderr by itself.
+            let _closed = fault.print();
+            return if fault.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    // The demo server must start in a millisecond: before any runtime.
+    if let Some(Command::DemoServer(flags)) = &line.command {
+        return match demo_server::run(flags) {
+            Ok(()) => Exit::Done.into(),
+            Err(fault) => {
+                Out::stderr().line(&format!("mcporch demo-server: {fault}"));
+                ExitCode::from(fault.exit_code())
+            }
+        };
+    }
+    // One thread: a proxied call is a handful of microseconds of work, and waking another core costs more than that.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            Out::stderr().line(&format!("mcporch: the runtime could not be started: {fault}"));
+            return Exit::Failed.into();
+        }
+    };
+    let outcome = runtime.block_on(dispatch(line));
+    // A blocking read of a terminal cannot be interrupted; nothing else is left by now.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(fault) => {
+            Out::stderr().failure(&format!("{fault:#}"));
+            exit_code::of(&fault).into()
+        }
+    }
+}
+
+async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
+    let global = line.global;
+    match line.command {
+        None => serve::serve(&global).await,
+        Some(Command::Query(args)) => query::query(&global, &args).await,
+        Some(Command::Execute(args)) => call::execute(&global, &args).await,
+        Some(Command::Call(args)) => call::call(&global, &args).await,
+        Some(Command::Tools(args)) => tools::tools(&global, &args).await,
+        Some(Command::Explain(args)) => tools::explain(&global, &args).await,
+        Some(Command::Index(command)) => index::index(&global, &command).await,
+        Some(Command::Config(command)) => config::config(&global, &command),
+        Some(Command::Eval(args)) => eval::eval(&global, &args),
+        Some(Command::Demo(args)) => demo::demo(&global, &args).await,
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut CommandLine::command(), "mcporch", &mut Out::stdout());
+            Ok(Exit::Done)
+        }
+        Some(Command::DemoServer(_)) => Ok(Exit::Done),
+    }
+}

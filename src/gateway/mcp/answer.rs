@@ -1,0 +1,81 @@
+//! Results as raw JSON: our own built, a tool's own passed through with as little as possible added.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::operations::RouteInfo;
+use crate::wire::Members;
+
+use super::hello::{META_SERVER, server_info, server_info_text};
+use super::render;
+
+/// Key of the routing decision in a result's `_meta`.
+const META_ROUTE: &str = "mcporch/route";
+
+/// A result of one of our own tools: text for models, the same as data for programs.
+pub(super) fn own(text: &str, data: Option<&impl Serialize>, is_error: bool, is_modern: bool) -> String {
+    let mut result = json!({"content": [{"type": "text", "text": text}]});
+    if let Some(data) = data {
+        result["structuredContent"] = serde_json::to_value(data).unwrap_or(Value::Null);
+    }
+    if is_error {
+        result["isError"] = Value::Bool(true);
+    }
+    if is_modern {
+        result["resultType"] = "complete".into();
+        result["_meta"] = json!({META_SERVER: server_info()});
+    }
+    result.to_string()
+}
+
+/// A failure of one of our own tools.
+pub(super) fn own_failure(text: &str, is_modern: bool) -> String {
+    own(text, None::<&Value>, true, is_modern)
+}
+
+/// A tool's own result. Its members pass byte for byte; added are how it was routed (in `_meta`, and as a last line of
+/// text where words decided) and what the client's era wants.
+pub(super) fn passed_through(raw: &str, route: &RouteInfo, is_modern: bool) -> String {
+    let Ok(members) = Members::parse(raw) else {
+        // No object, so no result of a tool either; shown as it is instead of being dropped.
+        return own(
+            raw,
+            Some(&json!({"outcome": "done", "result": serde_json::from_str(raw).unwrap_or(Value::Null)})),
+            false,
+            is_modern,
+        );
+    };
+    let meta = meta(members.member("_meta"), route, is_modern);
+    let content = (!route.is_named || route.instead_of.is_some())
+        .then(|| with_last_line(members.member("content"), &render::ran(route)))
+        .flatten();
+    let mut changed = vec![("_meta", Some(meta.as_str()))];
+    if let Some(content) = &content {
+        changed.push(("content", Some(content)));
+    }
+    match (is_modern, members.member("resultType")) {
+        (true, None) => changed.push(("resultType", Some("\"complete\""))),
+        // Legacy clients do not know it, and the strict ones refuse what they do not know.
+        (false, Some(_)) => changed.push(("resultType", None)),
+        _ => {}
+    }
+    members.with(&changed)
+}
+
+fn meta(raw: Option<&str>, route: &RouteInfo, is_modern: bool) -> String {
+    let theirs = raw.and_then(|raw| Members::parse(raw).ok()).unwrap_or_default();
+    let route = serde_json::to_string(route).unwrap_or_else(|_| "null".to_owned());
+    let mut changed = vec![(META_ROUTE, Some(route.as_str()))];
+    if is_modern {
+        changed.push((META_SERVER, Some(server_info_text())));
+    }
+    theirs.with(&changed)
+}
+
+/// The raw list of content with one more text behind; `None` when it is no list.
+fn with_last_line(raw: Option<&str>, text: &str) -> Option<String> {
+    let list = raw?.trim_end().strip_suffix(']')?;
+    let comma = if list.trim_start().strip_prefix('[')?.trim().is_empty() { "" } else { "," };
+    let text = serde_json::to_string(text).ok()?;
+    Some(format!("{list}{comma}{{\"type\":\"text\",\"text\":{text}}}]"))
+}

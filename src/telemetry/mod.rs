@@ -1,0 +1,69 @@
+//! Log set-up. Logs go to stderr or to a file, never to stdout: that belongs to the protocol. What is logged is decided
+//! where it happens; here only how it is written.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::config::{LogFormat, LogSettings};
+
+/// Libraries whose own chatter is no news to an operator: rmcp logs each notification, hf-hub each header.
+const QUIET: &[&str] = &["rmcp=warn", "ort=warn", "hf_hub=warn", "ureq=warn", "tokenizers=warn", "rustls=warn"];
+
+/// The log cannot be written where the settings want it.
+#[derive(Debug, thiserror::Error)]
+#[error("log file {path} cannot be opened", path = .path.display())]
+pub struct Error {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// Starts logging; a second call in the same process changes nothing. `level_max` is a lower bound of severity that the
+/// caller wants on top of the settings, for commands whose output is for people.
+///
+/// # Errors
+/// When the log file cannot be opened.
+pub fn start(settings: &LogSettings, level: Option<&str>, logs_folder: &Path) -> Result<(), Error> {
+    let writer = match &settings.file {
+        Some(file) => to_file(&logs_folder.join(file))?,
+        None => BoxMakeWriter::new(io::stderr),
+    };
+    let level = level.unwrap_or(settings.level.word());
+    let filter = QUIET.iter().fold(EnvFilter::new(level), |filter, quiet| match quiet.parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    // A second start, in tests, finds the first one's subscriber in place; that one does.
+    let _already_started = match settings.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+fn to_file(path: &Path) -> Result<BoxMakeWriter, Error> {
+    let fault = |source| Error { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(fault)?;
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(fault)?;
+    Ok(BoxMakeWriter::new(SharedFile(Arc::new(file))))
+}
+
+/// One file for all threads; each event is one write, so lines of several processes do not mix.
+struct SharedFile(Arc<std::fs::File>);
+
+impl<'a> MakeWriter<'a> for SharedFile {
+    type Writer = &'a std::fs::File;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        &self.0
+    }
+}

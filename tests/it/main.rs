@@ -1,0 +1,12 @@
+//! The program from outside: real processes, real pipes, real servers (our own, with every fault as a flag).
+//! One binary, so that the library is linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cli;
+mod faults;
+mod harness;
+mod homes;
+mod protocol;
+mod routing;
+mod tidy;

@@ -1,0 +1,101 @@
+//! Requests in words through the whole program, over the demo servers.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Home, text};
+
+/// All demo servers with a folder to work in.
+fn demo_client() -> (Home, Client) {
+    let mut home = Home::new();
+    let folder = home.file("files");
+    std::fs::create_dir_all(&folder).unwrap();
+    for server in mcporch::demo_server::catalogue() {
+        let kind = clap::ValueEnum::to_possible_value(&server.kind).unwrap();
+        home = home.with(server.name, &["--kind", kind.get_name(), "--folder", folder.to_str().unwrap()]);
+    }
+    let client = home.connect();
+    (home, client)
+}
+
+#[test]
+fn requests_in_words_reach_the_right_tool_and_really_happen() {
+    let (home, mut client) = demo_client();
+    let mut check = |request: &str, params: Value, tool: &str, expected: &str| {
+        let result = client.call("execute", &json!({"request": request, "params": params}));
+        let route = &result["_meta"]["mcporch/route"];
+        let ran = format!("{}.{}", route["server"].as_str().unwrap_or("-"), route["tool"].as_str().unwrap_or("-"));
+        assert_eq!(ran, tool, "{request}: {result}");
+        assert!(text(&result, 0).contains(expected), "{result}");
+        let last = result["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap();
+        assert!(last.starts_with("[mcporch] ran "), "{last}");
+    };
+    check("list the files in this folder", json!({"path": "."}), "files.list_folder", "empty");
+    check("count the words of this text", json!({"text": "one two three"}), "text.count_words", "3 words");
+    check("which day of the week was that date", json!({"date": "2024-02-29"}), "clock.day_of_week", "Thursday");
+    drop(home);
+}
+
+#[test]
+fn a_tool_named_in_the_request_is_found_first() {
+    let (_home, mut client) = demo_client();
+    for request in ["call draw_chart with my numbers", "files.search_files for the budget", "csv_to_json"] {
+        let found = client.call("find_tool", &json!({"query": request}));
+        let first = found["structuredContent"]["tools"][0]["tool"].as_str().unwrap();
+        let bare = first.split('.').nth(1).unwrap();
+        assert!(request.contains(bare), "{request} → {first}");
+    }
+}
+
+#[test]
+fn a_destructive_tool_is_never_run_on_words_that_only_resemble_it() {
+    let (_home, mut client) = demo_client();
+    let result = client.call("execute", &json!({"request": "tidy up my things a little", "params": {}}));
+    assert!(result["_meta"].get("mcporch/route").is_none(), "{result}");
+    let outcome = result["structuredContent"]["outcome"].as_str().unwrap();
+    assert!(["needs_choice", "needs_confirmation", "no_match", "needs_params"].contains(&outcome), "{result}");
+}
+
+#[test]
+fn a_dry_run_runs_nothing() {
+    let (home, mut client) = demo_client();
+    let params = json!({"path": "a.txt", "content": "x"});
+    let result = client.call("execute", &json!({"tool": "files.write_text_file", "params": params, "dry_run": true}));
+    assert_eq!(result["structuredContent"]["outcome"], "dry_run", "{result}");
+    assert!(!home.file("files/a.txt").exists());
+}
+
+#[test]
+fn find_tool_is_compact_and_carries_the_first_schema() {
+    let (_home, mut client) = demo_client();
+    let found = client.call("find_tool", &json!({"query": "convert a temperature", "limit": 3}));
+    let data = &found["structuredContent"];
+    assert_eq!(data["tools"].as_array().unwrap().len(), 3);
+    assert_eq!(data["tools"][0]["tool"], "units.convert_temperature");
+    assert!(data["schema"]["properties"].is_object());
+    assert!(text(&found, 0).len() < 2400, "{}", text(&found, 0).len());
+}
+
+#[test]
+fn capabilities_and_explanations_say_what_there_is() {
+    let (_home, mut client) = demo_client();
+    let all = client.call("list_capabilities", &json!({}));
+    assert_eq!(all["structuredContent"]["servers"].as_array().unwrap().len(), mcporch::demo_server::catalogue().len());
+    let clock = client.call("list_capabilities", &json!({"category": "clock"}));
+    assert_eq!(clock["structuredContent"]["tools"].as_array().unwrap().len(), 6);
+    for arguments in
+        [json!({"server": "clock", "tool": "current_time"}), json!({"server": "", "tool": "clock.current_time"})]
+    {
+        let one = client.call("explain_tool", &arguments);
+        assert_eq!(one["structuredContent"]["tool"], "clock.current_time");
+        assert!(one["structuredContent"]["input_schema"]["properties"].is_object());
+    }
+}
+
+#[test]
+fn without_any_server_the_answer_says_how_to_add_one() {
+    let home = Home::new();
+    let mut client = home.connect();
+    let result = client.call("execute", &json!({"request": "do something"}));
+    assert_eq!(result["structuredContent"]["outcome"], "no_match");
+    assert!(text(&result, 0).contains("registry"), "{result}");
+}

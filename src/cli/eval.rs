@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::embedder;
 use crate::evaluation::{self, EvaluationOptions, Mean, SetReport};
 
+use super::Global;
 use super::exit_code::Exit;
 use super::output::{DIM, Out, painted};
-use super::{Global, prepare};
 
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
@@ -23,7 +23,8 @@ pub(super) struct EvalArgs {
 }
 
 pub(super) fn eval(global: &Global, args: &EvalArgs) -> anyhow::Result<Exit> {
-    let config = prepare::configuration(global)?;
+    // The registry has no part in this, so neither have its faults.
+    let config = crate::config::load(&global.request(), &crate::config::ProcessEnv)?;
     let settings = &config.settings;
     let embedder = embedder::open(&embedder::Options {
         model: settings.embedder.model.clone(),

@@ -31,10 +31,9 @@ const REQUIRED_MAX: usize = 5;
 /// time is it in Tokyo" names one. Counted up to four.
 const WITHOUT_VALUE: f32 = 0.03;
 const WITHOUT_VALUE_MAX: usize = 4;
-/// Log odds that parameters which fit add to there being a right tool, and to the first being it when no rival takes them.
-/// Guesses: no development set has parameters. They turn even odds into 3:1 and 2.7:1.
-const EVIDENCE_FIT: f32 = 1.1;
-const EVIDENCE_ALONE: f32 = 1.0;
+/// How likely it is that somebody gives parameters that do not fit the tool he means, against ones that do. A guess: no
+/// development set has parameters.
+const PARAMETERS_UNFIT: f32 = 0.33;
 /// Tools behind the first that count as its rivals.
 const RIVALS: usize = 4;
 /// What parameters add that fit, and take off that the tool does not have. A guess: no development set has parameters.
@@ -138,11 +137,12 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
         None if pool.is_empty() => Confidence::NONE,
         None => calibration::is_any(&features),
     };
-    let (is_right, is_any) = if named.is_none() && !pool.is_empty() {
-        let (right, any) = parameters_evidence(snapshot, &pool, params);
-        (calibration::shifted(is_right, right), calibration::shifted(is_any, any))
-    } else {
-        (is_right, is_any)
+    let (is_right, is_any) = match params {
+        Some(params) if named.is_none() && !pool.is_empty() => {
+            let before = share_confidence(&shares, is_right);
+            with_parameters(snapshot, &pool, params, (is_right, is_any), &before)
+        }
+        _ => (is_right, is_any),
     };
     let confidences = share_confidence(&shares, is_right);
     let request_words = index::words(request);
@@ -254,24 +254,35 @@ fn parameters_score(snapshot: &Snapshot, row: usize, params: Option<&Map<String,
     complete - PARAMETERS_FIT * unknown + relief
 }
 
-/// What given parameters say about the first tool, in log odds: that it is the right one, and that any is. Whoever fills
-/// in all that a tool requires, and nothing that it does not know, has most likely that tool in mind, the more so when
-/// none of its rivals would take the same.
-fn parameters_evidence(snapshot: &Snapshot, pool: &[Scored], params: Option<&Map<String, Value>>) -> (f32, f32) {
-    let Some(params) = params else { return (0.0, 0.0) };
-    let fits = |tool: &Scored| {
-        let fit = reasons::fit(&snapshot.entries()[tool.row].tool.input_schema, params);
-        let names_some = !snapshot.entries()[tool.row].tool.input_schema.outline().parameters.is_empty();
-        (names_some && fit.unknown.is_empty() && fit.missing == 0, fit.unknown.len())
+/// What given parameters say: whoever fills in all that a tool requires, and nothing that it does not know, has most likely
+/// that tool in mind. `shares` are the probabilities of the tools of the pool before; the first's, and that any tool is
+/// right, are given as they are after.
+fn with_parameters(
+    snapshot: &Snapshot,
+    pool: &[Scored],
+    params: &Map<String, Value>,
+    (is_right, is_any): (Confidence, Confidence),
+    shares: &[Confidence],
+) -> (Confidence, Confidence) {
+    let likelihood = |tool: &Scored| {
+        let schema = &snapshot.entries()[tool.row].tool.input_schema;
+        let fit = reasons::fit(schema, params);
+        let fits = fit.unknown.is_empty() && fit.missing == 0 && !schema.outline().parameters.is_empty();
+        if fits { 1.0 } else { PARAMETERS_UNFIT }
     };
-    let Some((first_fits, unknown)) = pool.first().map(fits) else { return (0.0, 0.0) };
-    if first_fits {
-        let has_rival = pool.iter().skip(1).take(RIVALS).any(|tool| fits(tool).0);
-        (if has_rival { 0.0 } else { EVIDENCE_ALONE }, EVIDENCE_FIT)
-    } else {
-        let share = unknown as f32 / params.len() as f32;
-        (-EVIDENCE_ALONE * share, -EVIDENCE_FIT * share)
+    // Bayes over the first, its rivals, and all the others, of which none is taken to fit.
+    let first = is_right.value() * pool.first().map_or(1.0, likelihood);
+    let rivals = pool.iter().zip(shares).skip(1).take(RIVALS);
+    let (mut others, mut left) = (0.0, 1.0 - is_right.value());
+    for (tool, share) in rivals {
+        others += share.value() * likelihood(tool);
+        left -= share.value();
     }
+    others += left.max(0.0) * PARAMETERS_UNFIT;
+    let right = if first + others > 0.0 { Confidence::new(first / (first + others)) } else { is_right };
+    let first_fits = pool.first().is_some_and(|tool| likelihood(tool) >= 1.0);
+    let odds = if first_fits { -PARAMETERS_UNFIT.ln() } else { PARAMETERS_UNFIT.ln() };
+    (right, calibration::shifted(is_any, odds))
 }
 
 /// What a tool loses by what it requires.

@@ -318,3 +318,26 @@ fn the_graph_and_the_scan_put_the_same_tool_first() {
     }
     assert_eq!(same.get(&false), None, "{same:?}");
 }
+
+#[test]
+fn parameters_that_fit_one_tool_only_speak_for_it() {
+    let schema = |names: &[&str]| {
+        let properties: serde_json::Map<String, Value> =
+            names.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+        json!({"type": "object", "properties": properties, "required": names})
+    };
+    let entries = vec![
+        entry("office.find_person", schema(&["person"]), Hints::default()),
+        entry("office.find_place", schema(&["place"]), Hints::default()),
+    ];
+    let snapshot = Snapshot::build(1, "m".to_owned(), DIMENSIONS, entries, &Options::default()).unwrap();
+    let rank_with = |params: &Value| {
+        rank(&snapshot, "find Anna", &[], &RankOptions { k: 2, params: Some(params), ..RankOptions::default() })
+    };
+    let without = rank(&snapshot, "find Anna", &[], &RankOptions { k: 2, ..RankOptions::default() });
+    let ranking = rank_with(&json!({"place": "Rome"}));
+    assert_eq!(snapshot.entries()[ranking.candidates[0].entry].tool.key.tool, "find_place");
+    assert!(ranking.is_right > without.is_right && ranking.is_any > without.is_any);
+    let unfit = rank_with(&json!({"colour": "red"}));
+    assert!(unfit.is_any < without.is_any);
+}

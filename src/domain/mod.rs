@@ -5,6 +5,8 @@ mod confidence;
 mod effect;
 mod input_schema;
 mod server_name;
+#[cfg(test)]
+mod tests;
 mod tool;
 
 pub use confidence::Confidence;

@@ -15,6 +15,8 @@ mod rebuild_index;
 mod request_vector;
 mod resolve;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub use call_tool::CallInput;
 pub use context::OpContext;

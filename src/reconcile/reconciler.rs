@@ -172,6 +172,9 @@ impl Reconciler {
     pub async fn fill_vectors(&self, progress: ProgressSink) -> Result<EmbedReport, Error> {
         let _turn = self.turn.lock().await;
         self.blocking("embedding", move |shared| {
+            if let Some(texts) = shared.texts_of_complete_index() {
+                return Ok(EmbedReport { texts, embedded: 0 });
+            }
             let report = shared.embed_missing(&progress);
             // What was done before a failure is worth publishing too.
             let published = shared.publish();
@@ -184,8 +187,8 @@ impl Reconciler {
         .await
     }
 
-    /// Lists the servers in question, some at a time, writes what they answer, embeds what is new, and publishes. A server that hangs or
-    /// fails costs its own time-out and no other server's.
+    /// Lists the servers in question, some at a time, writes what they answer, embeds what is new, and publishes. A server
+    /// that hangs or fails costs its own time-out and no other server's.
     ///
     /// # Errors
     /// When the catalog cannot be read or written. A server's failure is part of the report.
@@ -429,6 +432,20 @@ impl Shared {
         let listed = loaded.filter(|loaded| loaded.known.listed_at.is_some()).map(|loaded| loaded.tools.as_slice());
         let tools: &[Arc<Tool>] = if source.refusal.is_some() { &[] } else { listed.unwrap_or(&source.static_tools) };
         tools.iter().filter(|tool| source.takes(&tool.key.tool))
+    }
+
+    /// How many texts there are, if the index that readers have is of this very state and lacks no vector: then building it
+    /// once more would cost time and memory for nothing.
+    fn texts_of_complete_index(&self) -> Option<usize> {
+        let state = self.state();
+        let known = self.known.borrow();
+        let is_complete = known.fault.is_none() && known.is_loaded && known.tools_without_vector == 0;
+        if !is_complete || known.snapshot.generation() != state.generation {
+            return None;
+        }
+        let texts: BTreeSet<TextHash> =
+            self.entries(&state).iter().flat_map(|(_, texts)| texts).map(|text| TextHash::of(text)).collect();
+        Some(texts.len())
     }
 
     /// Texts without a vector → vectors, in the catalog and in memory.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Catalog, Error};
+use crate::domain::error_chain;
 
 /// The layouts, oldest first; a file's `user_version` says how many it has been through.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/001_servers_tools_vectors.sql")];
@@ -40,7 +41,7 @@ impl Catalog {
                     warnings.push(format!(
                         "the catalog {} was damaged ({}); it is kept as {} and a new one is built from the servers",
                         path.display(),
-                        chain(&fault),
+                        error_chain(&fault),
                         kept.display()
                     ));
                     if let Ok(catalog) = open_file(path, busy_timeout) {
@@ -55,7 +56,7 @@ impl Catalog {
         warnings.push(format!(
             "the catalog {} cannot be used ({}); this run keeps it in memory, the next one starts from nothing",
             path.display(),
-            chain(&fault)
+            error_chain(&fault)
         ));
         Ok(Opened { catalog: Self::in_memory()?, warnings })
     }
@@ -138,15 +139,4 @@ fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
 
 pub(super) fn sqlite(path: &Path, doing: &'static str, source: rusqlite::Error) -> Error {
     Error::Sqlite { path: path.to_owned(), doing, source }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

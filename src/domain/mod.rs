@@ -3,6 +3,7 @@
 
 mod confidence;
 mod effect;
+mod error_chain;
 mod input_schema;
 mod server_name;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tool;
 
 pub use confidence::Confidence;
 pub use effect::Effect;
+pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
 pub use server_name::{BadServerName, ServerName};
 pub use tool::{Hints, Tool, ToolKey};

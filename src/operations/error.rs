@@ -1,5 +1,6 @@
 //! The only error a surface sees.
 
+use crate::domain::error_chain;
 use crate::reconcile;
 use crate::supervisor;
 
@@ -36,16 +37,6 @@ impl Error {
     /// The fault and its causes, in one line.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let mut text = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(cause) = next {
-            let cause_text = cause.to_string();
-            if !text.contains(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            next = cause.source();
-        }
-        text.replace(['\n', '\r'], " ")
+        error_chain(self)
     }
 }

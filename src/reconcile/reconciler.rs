@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::catalog::{Catalog, KnownServer, ServerRecord, TextHash};
-use crate::domain::{ServerName, Tool};
+use crate::domain::{ServerName, Tool, error_chain};
 use crate::index::{self, Entry, Snapshot};
 use crate::supervisor::Pool;
 use crate::upstream::{Era, Hello, Listing, SalvageLimits};
@@ -267,7 +267,7 @@ impl Reconciler {
                 progress(Progress::Listed { server: server.clone(), tools, faults, took });
             }
             Err(fault) => {
-                let why = one_line(&fault);
+                let why = error_chain(&fault);
                 self.keep_fault(server, &why).await?;
                 report.failed.insert(server.clone(), why.clone());
                 progress(Progress::Failed { server: server.clone(), why });
@@ -616,19 +616,4 @@ fn view(source: &Source, state: &State, tools: usize) -> KnownServerView {
 /// Under which name vectors are kept: another file of the same model is another model.
 fn model_key(id: &crate::embedder::ModelId) -> String {
     format!("{}@{}", id.name, id.hash)
-}
-
-/// An error and its causes in one line.
-pub(super) fn one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text.replace(['\n', '\r'], " ")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::ServerName;
+use crate::domain::{ServerName, error_chain};
 use crate::supervisor::Event;
 use crate::upstream::Hello;
 
@@ -113,6 +113,6 @@ fn silent() -> ProgressSink {
 
 fn note(outcome: Result<(), Error>, doing: &str) {
     if let Err(fault) = outcome {
-        tracing::warn!(error = super::reconciler::one_line(&fault), "{doing} failed; it is tried again later");
+        tracing::warn!(error = error_chain(&fault), "{doing} failed; it is tried again later");
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::domain::error_chain;
 use crate::upstream::{self, Notice, SearchPath, Session};
 
 use super::Error;
@@ -186,7 +187,7 @@ impl Keeper {
         self.run.failures += 1;
         self.run.retry_at = Some(Instant::now() + wait);
         self.run.fault = Some(fault.clone());
-        tracing::warn!(server.name = %self.server.spec.server, error = %upstream_chain(&fault), "a server did not start");
+        tracing::warn!(server.name = %self.server.spec.server, error = %error_chain(&*fault), "a server did not start");
         for waiter in self.run.waiters.drain(..) {
             let _gone = waiter.send(Err(Error::Down { source: fault.clone(), retry_in: None }));
         }
@@ -279,12 +280,5 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-fn upstream_chain(error: &upstream::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

@@ -82,3 +82,24 @@ fn tools_of_the_registry_are_known_before_their_server_ever_ran() {
     let ran = home.run(&["--registry", registry.to_str().unwrap(), "query", "paint a picture of a cat", "--json"]);
     assert_eq!(ran.json()["tools"][0]["tool"], "comfyui.paint", "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_named_and_the_next_start_heals() {
+    let home = clock_and_notes();
+    let ran = home.run(&["--set", "embedder.model=/no/such/folder", "index", "rebuild"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stderr.contains("/no/such/folder"), "{}", ran.stderr);
+    let healed = home.run(&["index", "rebuild", "--json"]);
+    assert_eq!((healed.code, healed.json()["tools"].as_u64()), (0, Some(14)), "{}", healed.stderr);
+}
+
+#[test]
+fn lists_that_were_written_without_vectors_get_them_at_the_next_start() {
+    let home = clock_and_notes();
+    assert_eq!(home.run(&["index", "rebuild"]).code, 0);
+    let catalog = rusqlite::Connection::open(home.file("home/index/catalog.sqlite")).unwrap();
+    catalog.execute("DELETE FROM vectors", []).unwrap();
+    drop(catalog);
+    let found = home.run(&["query", "what day of the week is it", "--json"]);
+    assert!(found.json()["tools"][0]["meaning"].as_f64().unwrap() > 0.0, "{}", found.stdout);
+}

@@ -22,7 +22,10 @@ use super::{Streams, answer, hello, render};
 
 /// Longest wait for the catalog before the tools are listed without it: a client that starts us waits for this answer.
 const LIST_WAIT: Duration = Duration::from_millis(500);
-/// How long calls may take to end once the client has closed its side.
+/// How long calls in flight may take once the client has closed its side: scripts pipe requests in and read the answers,
+/// but a client that was killed closes its side too, and reads no more.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+/// How long cancelled calls may take to end, and the last answers to be read.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 const PARSE_ERROR: i64 = -32700;
@@ -104,7 +107,7 @@ pub async fn serve(
     // What the client wrote before it closed its side is answered: scripts pipe requests in and read the answers.
     let is_empty = || client.in_flight().is_empty();
     if ended.is_ok() && !stop.is_cancelled() && !is_empty() {
-        client.drained(&stop).await;
+        let _cancelled_below = tokio::time::timeout(LAST_CALLS, client.drained(&stop)).await;
     }
     for call in client.in_flight().values() {
         call.cancel();
@@ -453,10 +456,10 @@ impl Client {
         }
     }
 
-    /// Waits until no call is in flight. Each call has its own deadline, so this ends.
+    /// Waits until no call is in flight, or nobody is left to read the answers.
     async fn drained(&self, stop: &CancellationToken) {
         let mut look = tokio::time::interval(Duration::from_millis(10));
-        while !self.in_flight().is_empty() {
+        while !self.in_flight().is_empty() && !self.writer.is_closed() {
             tokio::select! {
                 _ = look.tick() => {}
                 () = stop.cancelled() => return,

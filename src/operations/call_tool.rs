@@ -32,7 +32,7 @@ impl Operations {
     /// # Errors
     /// [`Error::NotFound`] with near names; [`Error::InvalidInput`] when several servers have it.
     pub async fn find_exactly(&self, name: &str) -> Result<Arc<Tool>, Error> {
-        let known = self.known().await;
+        let known = self.known_listed().await;
         if known.snapshot.entries().is_empty()
             && let Some(fault) = &known.fault
         {

@@ -64,7 +64,7 @@ impl Operations {
     /// # Errors
     /// [`Error::NotFound`] when no server and no category is called so.
     pub async fn list_capabilities(&self, input: &CapabilitiesInput) -> Result<CapabilitiesOutput, Error> {
-        let known = self.known().await;
+        let known = self.known_listed().await;
         let wanted = input.category.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let is_wanted = |name: &str, server: &KnownServerView| {
             wanted.is_none_or(|wanted| {

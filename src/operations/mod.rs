@@ -101,20 +101,30 @@ impl Operations {
         self.known.clone()
     }
 
-    /// What is known once the catalog has been read, every server that was never listed has been asked, and every tool has
-    /// its vector; for the latter two some seconds, then with what there is.
+    /// What is known once routing knows all that it can: the catalog has been read, every server that was never listed has
+    /// been asked, and every tool has its vector. Waits some seconds for that, then takes what there is.
     ///
     /// Cancel safe.
     pub async fn known(&self) -> Arc<Known> {
+        self.known_once(Known::is_complete).await
+    }
+
+    /// The same, once all tools are known, with or without vectors.
+    ///
+    /// Cancel safe.
+    pub async fn known_listed(&self) -> Arc<Known> {
+        self.known_once(Known::is_listed).await
+    }
+
+    async fn known_once(&self, is_enough: impl Fn(&Known) -> bool) -> Arc<Known> {
         let mut known = self.known.clone();
-        let is_complete = |known: &Arc<Known>| known.fault.is_some() || known.is_complete();
-        let settle_timeout = self.settings.settle_timeout;
-        if let Ok(Ok(known)) = tokio::time::timeout(SOME_IS_KNOWN, known.wait_for(is_complete)).await {
+        let is_enough = |known: &Arc<Known>| known.fault.is_some() || is_enough(known);
+        if let Ok(Ok(known)) = tokio::time::timeout(SOME_IS_KNOWN, known.wait_for(&is_enough)).await {
             return known.clone();
         }
         // Half of the tools now are worth more than all of them later, but nothing is worth nothing.
-        let has_something = |known: &Arc<Known>| is_complete(known) || !known.snapshot.entries().is_empty();
-        match tokio::time::timeout(settle_timeout, known.wait_for(has_something)).await {
+        let has_something = |known: &Arc<Known>| is_enough(known) || !known.snapshot.entries().is_empty();
+        match tokio::time::timeout(self.settings.settle_timeout, known.wait_for(has_something)).await {
             Ok(Ok(known)) => known.clone(),
             _ => self.known_now(),
         }

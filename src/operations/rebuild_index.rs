@@ -89,7 +89,7 @@ impl Operations {
     ///
     /// Cancel safe.
     pub async fn index_status(&self) -> IndexStatus {
-        let known = self.known().await;
+        let known = self.known_listed().await;
         let servers = known.servers.iter().map(|(name, server)| {
             let fault = server.refusal.clone().or_else(|| (!server.fault.is_empty()).then(|| server.fault.clone()));
             let status = ServerIndexStatus {

@@ -53,14 +53,19 @@ pub struct KnownServerView {
 }
 
 impl Known {
-    /// Whether nothing is about to become known: every server was listed or is known to fail, every tool has its vector.
+    /// Whether every server was listed, or is known to fail: no further tool is about to become known.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub fn is_listed(&self) -> bool {
         let awaits_first_list = |server: &KnownServerView| {
             server.listed_at.is_none() && server.fault.is_empty() && server.refusal.is_none()
         };
-        let is_listed = self.is_settled || !self.servers.values().any(awaits_first_list);
-        self.is_loaded && is_listed && self.tools_without_vector == 0
+        self.is_loaded && (self.is_settled || !self.servers.values().any(awaits_first_list))
+    }
+
+    /// Whether, beyond that, every tool has its vector: routing knows all that it can.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_listed() && self.tools_without_vector == 0
     }
 
     pub(super) fn nothing() -> Self {

@@ -363,16 +363,24 @@ fn route_info(chosen: &Chosen, attempts: u32, started: Instant) -> RouteInfo {
     }
 }
 
-/// One line for each decision; neither the request nor the parameters nor the answer are in it.
+/// One line for each decision; neither the request nor the parameters nor the answer are in it. A call by name is no
+/// decision of ours, and there may be thousands a second, so it is told at debug only.
 fn log(output: &ExecuteOutput, started: Instant) {
-    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    let duration_ms = || started.elapsed().as_secs_f64() * 1e3;
     match output {
+        ExecuteOutput::Done(_, route) if route.is_named => tracing::debug!(
+            tool.key = format!("{}.{}", route.server, route.tool),
+            attempts = route.attempts,
+            duration_ms = duration_ms(),
+            "called"
+        ),
         ExecuteOutput::Done(_, route) => tracing::info!(
             outcome = ?route.outcome, tool.key = format!("{}.{}", route.server, route.tool),
-            confidence = route.confidence, is_named = route.is_named, attempts = route.attempts, duration_ms, "executed"
+            confidence = route.confidence, attempts = route.attempts, duration_ms = duration_ms(), "executed"
         ),
         ExecuteOutput::Advice(advice) => tracing::info!(
-            outcome = ?advice.outcome, tool.key = advice.tool, confidence = advice.confidence, duration_ms, "not executed"
+            outcome = ?advice.outcome, tool.key = advice.tool, confidence = advice.confidence,
+            duration_ms = duration_ms(), "not executed"
         ),
     }
 }

@@ -165,19 +165,6 @@ impl Catalog {
         })
     }
 
-    /// Forgets all servers, tools and vectors.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn clear(&self) -> Result<(), Error> {
-        self.write("clearing", |transaction| {
-            transaction.execute_batch(
-                "DELETE FROM servers; DELETE FROM tools; DELETE FROM vectors;
-                 UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation';",
-            )
-        })
-    }
-
     fn mark_seen(&self, servers: &[ServerKey], now: i64) -> Result<(), Error> {
         const DAY_S: i64 = 86_400;
         let connection = self.lock();

@@ -129,10 +129,4 @@ impl Operations {
             _ => self.known_now(),
         }
     }
-
-    /// The state of each server.
-    #[must_use]
-    pub fn server_status(&self) -> Vec<crate::supervisor::ServerStatus> {
-        self.pool.status()
-    }
 }

@@ -86,13 +86,7 @@ pub fn request_line(id: u64, method: &str, params: &str) -> Vec<u8> {
 /// An answer as one line, newline included. `id` and `result` must be JSON without line breaks.
 #[must_use]
 pub fn result_line(id: &str, result: &str) -> Vec<u8> {
-    let mut line = Vec::with_capacity(48 + id.len() + result.len());
-    line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    line.extend_from_slice(id.as_bytes());
-    line.extend_from_slice(b",\"result\":");
-    line.extend_from_slice(result.as_bytes());
-    line.extend_from_slice(b"}\n");
-    line
+    answer_line(id, "result", result)
 }
 
 /// A JSON-RPC error as one line, newline included. `id` must be JSON (`null` when it could not be read).
@@ -106,11 +100,13 @@ pub fn error_line(id: &str, code: i64, message: &str, data: Option<&serde_json::
         data: Option<&'a serde_json::Value>,
     }
     let body = serde_json::to_string(&ErrorBody { code, message, data }).expect("a struct of plain fields serialises");
+    answer_line(id, "error", &body)
+}
+
+fn answer_line(id: &str, member: &str, body: &str) -> Vec<u8> {
     let mut line = Vec::with_capacity(48 + id.len() + body.len());
-    line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    line.extend_from_slice(id.as_bytes());
-    line.extend_from_slice(b",\"error\":");
-    line.extend_from_slice(body.as_bytes());
-    line.extend_from_slice(b"}\n");
+    for part in ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"", member, "\":", body, "}\n"] {
+        line.extend_from_slice(part.as_bytes());
+    }
     line
 }

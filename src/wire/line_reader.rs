@@ -81,11 +81,6 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
-    /// Whether a further line lies ready without reading.
-    pub fn has_buffered_line(&self) -> bool {
-        self.buffer[self.scanned.max(self.start)..].contains(&b'\n')
-    }
-
     fn take_line(&mut self) -> Option<Line> {
         // Byte by byte, this search was a quarter of what a result of 1 MB costs us.
         let found = memchr::memchr(b'\n', &self.buffer[self.scanned..]);

@@ -116,6 +116,7 @@ fn operation_settings(settings: &Settings) -> OperationSettings {
         },
         request_chars_max: settings.limits.request_chars_max,
         query_cache_len: router.query_cache_len,
+        plan_time_to_live: router.plan_ttl,
         settle_timeout: SETTLE_TIMEOUT,
     }
 }

@@ -36,7 +36,13 @@ pub(super) struct CallArgs {
 
 pub(super) async fn execute(global: &Global, args: &ExecuteArgs) -> anyhow::Result<Exit> {
     let params = read_params(args.params.as_deref())?;
-    let input = ExecuteInput { request: args.text.clone(), params, tool: args.tool.clone(), dry_run: args.dry_run };
+    let input = ExecuteInput {
+        request: args.text.clone(),
+        params,
+        tool: args.tool.clone(),
+        dry_run: args.dry_run,
+        ..ExecuteInput::default()
+    };
     run(global, input).await
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::operations::{Routed, ToolLine};
+use crate::operations::{Routed, ToolLine, rounded};
 use crate::router::{self, Decision};
 
 use super::exit_code::Exit;
@@ -26,8 +26,8 @@ pub(super) struct QueryArgs {
 struct Inspection {
     request: String,
     decision: Option<Decision>,
-    confidence: f32,
-    any_confidence: f32,
+    confidence: f64,
+    any_confidence: f64,
     tools: Vec<Row>,
 }
 
@@ -69,8 +69,8 @@ fn inspect(request: &str, routed: &Routed, bars: &router::Bars) -> Inspection {
     Inspection {
         request: request.to_owned(),
         decision: routed.tool(0).map(|tool| router::decide(&routed.ranking, tool.effect, bars)),
-        confidence: routed.ranking.is_right.value(),
-        any_confidence: routed.ranking.is_any.value(),
+        confidence: rounded(routed.ranking.is_right),
+        any_confidence: rounded(routed.ranking.is_any),
         tools: rows.collect(),
     }
 }
@@ -118,7 +118,7 @@ fn show(inspection: &Inspection, explain: bool) {
     out.line(&format!("{verdict} {}", painted(DIM, &any)));
 }
 
-fn painted_share(confidence: f32) -> String {
+fn painted_share(confidence: f64) -> String {
     let style = match confidence {
         high if high >= 0.7 => GOOD,
         middle if middle >= 0.3 => WARN,

@@ -154,6 +154,8 @@ pub struct RouterSettings {
     pub bar_any: f32,
     /// Texts whose vectors are remembered; 0 remembers none.
     pub query_cache_len: usize,
+    /// How long a prepared call waits for its word.
+    pub plan_ttl: Duration,
 }
 
 /// `[catalog]`.
@@ -306,6 +308,7 @@ impl From<RouterFile> for RouterSettings {
             bar_destructive: file.bar_destructive,
             bar_any: file.bar_any,
             query_cache_len: file.query_cache_len,
+            plan_ttl: Duration::from_secs(file.plan_ttl_s),
         }
     }
 }

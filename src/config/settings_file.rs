@@ -164,6 +164,9 @@ pub(super) struct RouterFile {
     /// Texts whose vectors are remembered.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub(super) query_cache_len: usize,
+    /// How long a prepared call waits for its word.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub(super) plan_ttl_s: u64,
 }
 
 /// The database of known servers and tools.

@@ -1,5 +1,6 @@
 //! Calls exactly this tool.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use crate::domain::Tool;
 use crate::supervisor::{Call, Outcome};
 
+use super::mend_params::mend;
 use super::{Error, OpContext, Operations};
 
 /// Which tool, with what.
@@ -19,9 +21,9 @@ pub struct CallInput {
 }
 
 /// Parameters that were looked at: what would be sent, or what is wrong with them.
-pub(super) enum Checked {
-    /// The raw JSON to send.
-    Fit(String),
+pub(super) enum Checked<'a> {
+    /// What to send, and what was read in another way than it was written.
+    Fit(Cow<'a, Value>, Vec<String>),
     /// One line for each problem.
     Problems(Vec<String>),
 }
@@ -41,14 +43,22 @@ impl Operations {
         super::resolve::resolve(&known.snapshot, name)
     }
 
-    /// Checks the parameters against the tool's schema. Blocks for as long as a schema takes to compile: microseconds to
-    /// a few milliseconds, once.
-    pub(super) fn check(&self, tool: &Arc<Tool>, params: &Value) -> Checked {
+    /// Checks the parameters against the tool's schema, and mends what can only be meant in one way. Blocks for as long as a
+    /// schema takes to compile: microseconds to a few milliseconds, once.
+    pub(super) fn check<'a>(&self, tool: &Arc<Tool>, params: &'a Value) -> Checked<'a> {
         if !params.is_object() {
             return Checked::Problems(vec![format!("params must be an object, not {}", kind_of(params))]);
         }
         let problems = self.validators.problems(tool, params);
-        if problems.is_empty() { Checked::Fit(params.to_string()) } else { Checked::Problems(problems) }
+        if problems.is_empty() {
+            return Checked::Fit(Cow::Borrowed(params), Vec::new());
+        }
+        match mend(&tool.input_schema.to_value(), params) {
+            Some((mended, told)) if self.validators.problems(tool, &mended).is_empty() => {
+                Checked::Fit(Cow::Owned(mended), told)
+            }
+            _ => Checked::Problems(problems),
+        }
     }
 
     /// Sends a checked call.

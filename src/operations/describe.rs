@@ -19,17 +19,22 @@ pub struct ToolLine {
     /// `server.tool`.
     pub tool: String,
     /// Its parameters: `path: string, limit?: integer`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub signature: String,
     /// First sentence of its description.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub about: String,
     /// `read`, `write` or `destructive`.
     pub effect: &'static str,
     /// Probability that it is the right one; absent where nothing was ranked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<f32>,
+    pub confidence: Option<f64>,
     /// Why it was ranked so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
+    /// Id of a plan: `execute` with it runs this tool with the parameters that were given, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 impl ToolLine {
@@ -43,6 +48,7 @@ impl ToolLine {
             effect: tool.effect.word(),
             confidence: None,
             why: Vec::new(),
+            plan: None,
         }
     }
 
@@ -70,14 +76,21 @@ fn reason_text(reason: &Reason) -> String {
     }
 }
 
-/// Three digits: more would only look exact.
-pub(super) fn rounded(confidence: Confidence) -> f32 {
-    (confidence.value() * 1000.0).round() / 1000.0
+/// Three digits: more would only look exact. Wide, since a narrow .437 is written as .43700000643730164 in JSON.
+#[must_use]
+pub fn rounded(confidence: Confidence) -> f64 {
+    (f64::from(confidence.value()) * 1000.0).round() / 1000.0
 }
 
 /// The parameters in one line; optional ones have a question mark.
 #[must_use]
 pub fn signature(schema: &Value) -> String {
+    signature_of(schema, PARAMETERS_MAX)
+}
+
+/// The same with at most so many of them; required ones are never left out for optional ones.
+#[must_use]
+pub fn signature_of(schema: &Value, parameters_max: usize) -> String {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return String::new() };
     let required: Vec<&str> = schema
         .get("required")
@@ -90,14 +103,14 @@ pub fn signature(schema: &Value) -> String {
     names.sort_by_key(|name| !is_required(name));
     let mut parts: Vec<String> = names
         .iter()
-        .take(PARAMETERS_MAX)
+        .take(parameters_max)
         .map(|name| {
             let mark = if is_required(name) { "" } else { "?" };
             format!("{name}{mark}: {}", type_word(&properties[*name], 0))
         })
         .collect();
-    if names.len() > PARAMETERS_MAX {
-        parts.push(format!("… {} more", names.len() - PARAMETERS_MAX));
+    if names.len() > parameters_max {
+        parts.push(format!("… {} more", names.len() - parameters_max));
     }
     parts.join(", ")
 }
@@ -150,46 +163,14 @@ pub fn first_sentence(text: &str) -> String {
         .zip(line.chars().skip(1).map(Some).chain([None]))
         .find(|((_, mark), next)| matches!(mark, '.' | '!' | '?') && next.is_some_and(char::is_whitespace))
         .map_or(line.len(), |((at, mark), _)| at + mark.len_utf8());
-    let sentence = line[..end].trim_end_matches('.');
-    if sentence.chars().count() > SENTENCE_CHARS_MAX {
-        let cut: String = sentence.chars().take(SENTENCE_CHARS_MAX).collect();
-        format!("{}…", cut.trim_end())
-    } else {
-        sentence.to_owned()
-    }
+    cut(line[..end].trim_end_matches('.'), SENTENCE_CHARS_MAX)
 }
 
-/// The schema without what a model does not need to call the tool, as compact JSON; `None` when it is longer than
-/// `bytes_max` even so.
-#[must_use]
-pub fn compact_schema(schema: &Value, bytes_max: usize) -> Option<Value> {
-    let slim = without_ornaments(schema, 0);
-    (slim.to_string().len() <= bytes_max).then_some(slim)
-}
-
-/// Nested deeper than this a schema is no help to anybody.
-const SCHEMA_DEPTH_MAX: usize = 32;
-
-fn without_ornaments(schema: &Value, depth: usize) -> Value {
-    if let Some(items) = schema.as_array() {
-        return Value::Array(items.iter().map(|item| without_ornaments(item, depth + 1)).collect());
+/// At most so many characters, and a mark where some are missing.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
     }
-    let Some(members) = schema.as_object().filter(|_| depth < SCHEMA_DEPTH_MAX) else { return schema.clone() };
-    let kept = members.iter().filter(|(key, value)| {
-        let is_ornament = matches!(key.as_str(), "$schema" | "$id" | "examples" | "$comment");
-        let is_title = key.as_str() == "title" && value.is_string();
-        !is_ornament && !is_title
-    });
-    let slimmed = |(key, value): (&String, &Value)| {
-        // Below these, keys are names of parameters: one called `examples` is no ornament.
-        let holds_names = matches!(key.as_str(), "properties" | "patternProperties" | "$defs" | "definitions");
-        let slim = match value.as_object().filter(|_| holds_names) {
-            Some(named) => Value::Object(
-                named.iter().map(|(name, one)| (name.clone(), without_ornaments(one, depth + 1))).collect(),
-            ),
-            None => without_ornaments(value, depth + 1),
-        };
-        (key.clone(), slim)
-    };
-    Value::Object(kept.map(slimmed).collect())
+    let cut: String = text.chars().take(chars_max).collect();
+    format!("{}…", cut.trim_end())
 }

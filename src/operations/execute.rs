@@ -10,12 +10,11 @@ use crate::domain::{Confidence, Effect, Tool, ToolKey};
 use crate::router::{self, Decision};
 use crate::upstream::Answer;
 
+use super::advice::{self, Advice};
 use super::call_tool::Checked;
 use super::describe::rounded;
-use super::{Error, OpContext, Operations, Routed, ToolLine, compact_schema};
+use super::{Error, OpContext, Operations, Routed};
 
-/// Longest schema that an answer carries, in bytes: beyond it a signature must do.
-const SCHEMA_BYTES_MAX: usize = 6_000;
 /// Below this probability that any tool fits, the choice is offered with a doubt. A guess.
 const PROBABLY_NONE: f32 = 0.33;
 /// Candidates that are ranked: more than are ever offered, so that parameters can speak for a lower one.
@@ -32,6 +31,10 @@ pub struct ExecuteInput {
     pub tool: Option<String>,
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Exactly the call that was prepared under this id; nothing else may be said with it.
+    pub plan: Option<String>,
+    /// How the call was read where it could not be taken as it was written, told with the answer.
+    pub lessons: Vec<String>,
 }
 
 /// How it ended, in one word.
@@ -64,7 +67,7 @@ pub struct RouteInfo {
     /// Which tool.
     pub tool: String,
     /// Probability that it was the right one; 1 when the caller named it.
-    pub confidence: f32,
+    pub confidence: f64,
     /// Whether the caller named it.
     pub is_named: bool,
     /// Attempts it took.
@@ -74,33 +77,9 @@ pub struct RouteInfo {
     /// The tool that fitted better, whose server was down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
-}
-
-/// What to tell when no tool ran, or it failed.
-#[derive(Debug, Clone, Serialize)]
-pub struct Advice {
-    /// How it ended.
-    pub outcome: OutcomeKind,
-    /// What it means and what to do next, for whoever asked.
-    pub message: String,
-    /// The tool in question.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool: Option<String>,
-    /// Probability that the first tool is the right one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<f32>,
-    /// Probability that there is a right one at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub any_confidence: Option<f32>,
-    /// What is wrong with the parameters.
+    /// How the call was read where it could not be taken as it was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<String>,
-    /// Tools to choose from, best first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<ToolLine>,
-    /// The tool's input schema, where it helps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schema: Option<Value>,
+    pub lessons: Vec<String>,
 }
 
 /// What came of it.
@@ -110,6 +89,22 @@ pub enum ExecuteOutput {
     Done(Answer, RouteInfo),
     /// Anything else.
     Advice(Box<Advice>),
+}
+
+impl ExecuteOutput {
+    /// Adds how the call was read where it could not be taken as it was written.
+    fn tell(&mut self, lessons: Vec<String>) {
+        match self {
+            Self::Done(_, route) => route.lessons.extend(lessons),
+            Self::Advice(advice) => advice.lessons.extend(lessons),
+        }
+    }
+}
+
+impl From<Advice> for ExecuteOutput {
+    fn from(advice: Advice) -> Self {
+        Self::Advice(Box::new(advice))
+    }
 }
 
 /// What all steps of one execution share.
@@ -123,11 +118,17 @@ struct Execution<'a> {
 }
 
 /// A tool that was chosen, and how.
-struct Chosen {
-    tool: Arc<Tool>,
-    confidence: Confidence,
+pub(super) struct Chosen {
+    pub(super) tool: Arc<Tool>,
+    pub(super) confidence: Confidence,
     is_named: bool,
     instead_of: Option<ToolKey>,
+}
+
+impl Chosen {
+    fn named(tool: Arc<Tool>) -> Self {
+        Self { tool, confidence: Confidence::CERTAIN, is_named: true, instead_of: None }
+    }
 }
 
 impl Operations {
@@ -140,83 +141,176 @@ impl Operations {
     /// When the input cannot be understood, or nothing can be routed. What the tool or its server does wrong is an
     /// outcome, not an error.
     pub async fn execute(&self, cx: &OpContext, input: ExecuteInput) -> Result<ExecuteOutput, Error> {
+        let lessons = input.lessons.clone();
+        let started = Instant::now();
+        let mut output = match input.plan.as_deref().filter(|plan| !plan.trim().is_empty()) {
+            Some(plan) => self.execute_plan(cx, plan, &input, started).await,
+            None => self.execute_request(cx, input, started).await,
+        }?;
+        output.tell(lessons);
+        log(&output, started);
+        Ok(output)
+    }
+
+    async fn execute_request(
+        &self,
+        cx: &OpContext,
+        input: ExecuteInput,
+        started: Instant,
+    ) -> Result<ExecuteOutput, Error> {
         let named = input.tool.as_deref().filter(|tool| !tool.trim().is_empty());
         let execution = Execution {
             cx,
             params: input.params.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
             dry_run: input.dry_run,
             request: named.is_none().then_some(input.request.as_str()),
-            started: Instant::now(),
+            started,
         };
-        let output = match named {
-            Some(name) => {
-                let tool = self.find_exactly(name).await?;
-                let chosen = Chosen { tool, confidence: Confidence::CERTAIN, is_named: true, instead_of: None };
-                self.run(&execution, chosen).await
+        let Some(name) = named else { return self.execute_by_words(&execution, &input.request).await };
+        match self.find_exactly(name).await {
+            Ok(tool) => self.run(&execution, Chosen::named(tool), None).await,
+            // Words in the place of a name: what is meant is clear, so it is done as if they stood in the right place.
+            Err(Error::NotFound { .. }) if input.request.trim().is_empty() && name.trim().contains(' ') => {
+                let execution = Execution { request: Some(name), ..execution };
+                let mut output = self.execute_by_words(&execution, name).await?;
+                output.tell(vec!["words belong into \"request\"; \"tool\" is for the exact name of one".to_owned()]);
+                Ok(output)
             }
-            None => self.execute_by_words(&execution, &input.request).await,
-        }?;
-        log(&output, execution.started);
-        Ok(output)
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Runs what was planned, if it is still what it was.
+    async fn execute_plan(
+        &self,
+        cx: &OpContext,
+        plan: &str,
+        input: &ExecuteInput,
+        started: Instant,
+    ) -> Result<ExecuteOutput, Error> {
+        if input.tool.is_some() || input.params.as_ref().is_some_and(|params| *params != serde_json::json!({})) {
+            let what = "a plan runs exactly what it was made for: leave `tool` and `params` out, or leave `plan` out and name \
+                        them";
+            return Err(Error::InvalidInput { what: what.to_owned() });
+        }
+        let known = self.known_listed().await;
+        let plan = self.plans.take(plan, known.snapshot.generation())?;
+        let execution = Execution { cx, params: plan.params, dry_run: input.dry_run, request: None, started };
+        self.run(&execution, Chosen::named(plan.tool), None).await
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
         let routed = self.route(request, Some(&execution.params), RANKED, None).await?;
         let Some(tool) = routed.tool(0).cloned() else {
-            return Ok(advice(OutcomeKind::NoMatch, nothing_to_run(&routed), &routed, 0));
+            return Ok(Advice::on_ranking(OutcomeKind::NoMatch, nothing_to_run(&routed), &routed, 0).into());
         };
         let confidence = routed.ranking.is_right;
         match router::decide(&routed.ranking, tool.effect, &self.settings.bars) {
             Decision::Run => {
                 let chosen = Chosen { tool, confidence, is_named: false, instead_of: None };
-                self.run(execution, chosen).await
+                self.run(execution, chosen, Some(&routed)).await
             }
-            Decision::NeedsConfirmation => {
-                let message = format!(
-                    "{} fits best, but it is a {} tool and this is not sure enough to run it unasked. If it is meant, call \
-                     execute again with \"tool\": \"{}\" and its params",
-                    tool.key,
-                    tool.effect.word(),
-                    tool.key
-                );
-                let mut output = advice(OutcomeKind::NeedsConfirmation, message, &routed, self.settings.candidates_max);
-                if let ExecuteOutput::Advice(advice) = &mut output {
-                    advice.schema = compact_schema(&tool.input_schema.to_value(), SCHEMA_BYTES_MAX);
-                }
-                Ok(output)
-            }
-            Decision::NeedsChoice => {
-                let message = if routed.ranking.is_any.value() < PROBABLY_NONE {
-                    "probably no connected tool does this; the nearest are listed. If one of them is meant after all, call \
-                     execute again with \"tool\" set to it, and its params"
-                } else {
-                    "several tools may be meant. Call execute again with \"tool\" set to the right one, and its params"
-                };
-                Ok(advice(OutcomeKind::NeedsChoice, message.to_owned(), &routed, self.settings.candidates_max))
-            }
+            Decision::NeedsConfirmation => Ok(self.ask_to_confirm(execution, &tool, &routed).into()),
+            Decision::NeedsChoice => Ok(self.ask_to_choose(execution, &routed).into()),
             Decision::NoMatch => {
                 let message = "no connected tool seems to do this. The nearest are listed; say it in other words, or see \
                                list_capabilities";
-                Ok(advice(OutcomeKind::NoMatch, message.to_owned(), &routed, self.settings.candidates_max))
+                let count = self.settings.candidates_max;
+                Ok(Advice::on_ranking(OutcomeKind::NoMatch, message.to_owned(), &routed, count).into())
             }
         }
     }
 
-    async fn run(&self, execution: &Execution<'_>, chosen: Chosen) -> Result<ExecuteOutput, Error> {
-        let arguments = match self.check(&chosen.tool, &execution.params) {
-            Checked::Fit(arguments) => arguments,
-            Checked::Problems(problems) => return Ok(needs_params(&chosen, problems)),
+    /// With a plan where the parameters fit already: then one word is enough.
+    fn ask_to_confirm(&self, execution: &Execution<'_>, tool: &Arc<Tool>, routed: &Routed) -> Advice {
+        let (key, effect) = (&tool.key, tool.effect.word());
+        let plan = self.plan(tool, &execution.params, routed);
+        let how = match &plan {
+            Some((plan, _)) => format!("call execute with \"plan\": \"{plan}\" to run it once with these parameters"),
+            None => format!("call execute again with \"tool\": \"{key}\" and its params"),
         };
-        if execution.dry_run {
-            return Ok(would_run(&chosen));
+        let message = format!(
+            "{key} fits best, but it is a {effect} tool and this is not sure enough to run it unasked. If it is meant, {how}"
+        );
+        let count = self.settings.candidates_max;
+        let mut advice = Advice::on_ranking(OutcomeKind::NeedsConfirmation, message, routed, count);
+        advice.tool = Some(key.to_string());
+        match plan {
+            Some((plan, params)) => {
+                (advice.plan, advice.params) = (Some(plan), Some(params));
+                advice
+            }
+            None => advice.with_schema(&tool.input_schema.to_value()),
         }
-        match self.send(execution.cx, &chosen.tool, &arguments).await {
+    }
+
+    /// With a plan for each tool that the parameters fit already.
+    fn ask_to_choose(&self, execution: &Execution<'_>, routed: &Routed) -> Advice {
+        let count = self.settings.candidates_max;
+        let message = if routed.ranking.is_any.value() < PROBABLY_NONE {
+            "probably no connected tool does this; the nearest are listed. If one of them is meant after all, call execute \
+             again with \"tool\" set to it, and its params"
+        } else {
+            "several tools may be meant. Call execute again with \"tool\" set to the right one, and its params"
+        };
+        let mut advice = Advice::on_ranking(OutcomeKind::NeedsChoice, message.to_owned(), routed, count);
+        for (place, line) in advice.candidates.iter_mut().enumerate() {
+            let plan = routed.tool(place).and_then(|tool| self.plan(tool, &execution.params, routed));
+            line.plan = plan.map(|(plan, _)| plan);
+        }
+        if advice.candidates.iter().any(|line| line.plan.is_some()) {
+            advice.message.push_str(", or with the \"plan\" behind it");
+        }
+        advice
+    }
+
+    /// A plan for the call, if the parameters fit, and the parameters as they would be sent.
+    fn plan(&self, tool: &Arc<Tool>, params: &Value, routed: &Routed) -> Option<(String, Value)> {
+        match self.check(tool, params) {
+            Checked::Fit(params, _) => {
+                let plan = self.plans.issue(tool, &params, routed.known.snapshot.generation());
+                Some((plan, params.into_owned()))
+            }
+            Checked::Problems(_) => None,
+        }
+    }
+
+    /// `routed` is what the tool was chosen from, when words chose it.
+    async fn run(
+        &self,
+        execution: &Execution<'_>,
+        chosen: Chosen,
+        routed: Option<&Routed>,
+    ) -> Result<ExecuteOutput, Error> {
+        let (params, mended) = match self.check(&chosen.tool, &execution.params) {
+            Checked::Fit(params, mended) => (params, mended),
+            Checked::Problems(problems) => return Ok(Advice::needs_params(&chosen, problems).into()),
+        };
+        let mut output = if execution.dry_run {
+            let generation = self.known_now().snapshot.generation();
+            let plan = self.plans.issue(&chosen.tool, &params, generation);
+            let alternatives = routed.map(|routed| advice::lines(routed, self.settings.candidates_max));
+            Advice::would_run(&chosen, params.into_owned(), plan, alternatives.unwrap_or_default()).into()
+        } else {
+            self.send_chosen(execution, chosen, &params.to_string()).await?
+        };
+        output.tell(mended);
+        Ok(output)
+    }
+
+    async fn send_chosen(
+        &self,
+        execution: &Execution<'_>,
+        chosen: Chosen,
+        arguments: &str,
+    ) -> Result<ExecuteOutput, Error> {
+        match self.send(execution.cx, &chosen.tool, arguments).await {
             Ok(outcome) => {
                 Ok(ExecuteOutput::Done(outcome.answer, route_info(&chosen, outcome.attempts, execution.started)))
             }
             Err(fault) => match execution.request {
                 Some(request) => self.after_failure(execution, &chosen, fault, request).await,
-                None => Ok(failed(&chosen, &fault, Vec::new())),
+                None => Ok(Advice::failed(&chosen, &fault, Vec::new()).into()),
             },
         }
     }
@@ -230,9 +324,9 @@ impl Operations {
         fault: Error,
         request: &str,
     ) -> Result<ExecuteOutput, Error> {
-        let Error::Server(server_fault) = &fault else { return Ok(failed(chosen, &fault, Vec::new())) };
+        let Error::Server(server_fault) = &fault else { return Ok(Advice::failed(chosen, &fault, Vec::new()).into()) };
         if chosen.instead_of.is_some() || !server_fault.is_server_down() {
-            return Ok(failed(chosen, &fault, Vec::new()));
+            return Ok(Advice::failed(chosen, &fault, Vec::new()).into());
         }
         let may_have_run = server_fault.may_have_run() && !chosen.tool.is_idempotent;
         let down = chosen.tool.key.server.clone();
@@ -242,7 +336,7 @@ impl Operations {
             && !may_have_run
             && next.effect == Effect::Read
             && router::decide(&routed.ranking, next.effect, &self.settings.bars) == Decision::Run
-            && let Checked::Fit(arguments) = self.check(&next, &execution.params)
+            && let Checked::Fit(params, _) = self.check(&next, &execution.params)
         {
             tracing::info!(tool.key = %chosen.tool.key, next = %next.key, "a server is down; the next fitting tool takes over");
             let instead = Chosen {
@@ -251,14 +345,14 @@ impl Operations {
                 is_named: false,
                 instead_of: Some(chosen.tool.key.clone()),
             };
-            return match self.send(execution.cx, &instead.tool, &arguments).await {
+            return match self.send(execution.cx, &instead.tool, &params.to_string()).await {
                 Ok(outcome) => {
                     Ok(ExecuteOutput::Done(outcome.answer, route_info(&instead, outcome.attempts, execution.started)))
                 }
-                Err(_) => Ok(failed(chosen, &fault, Vec::new())),
+                Err(_) => Ok(Advice::failed(chosen, &fault, Vec::new()).into()),
             };
         }
-        Ok(failed(chosen, &fault, lines(&routed, self.settings.candidates_max)))
+        Ok(Advice::failed(chosen, &fault, advice::lines(&routed, self.settings.candidates_max)).into())
     }
 
     async fn route_without(
@@ -293,63 +387,6 @@ fn nothing_to_run(routed: &Routed) -> String {
     }
 }
 
-fn lines(routed: &Routed, count: usize) -> Vec<ToolLine> {
-    let candidates = routed.ranking.candidates.iter().take(count).enumerate();
-    candidates.filter_map(|(place, candidate)| Some(ToolLine::ranked(routed.tool(place)?, candidate))).collect()
-}
-
-fn advice(outcome: OutcomeKind, message: String, routed: &Routed, count: usize) -> ExecuteOutput {
-    ExecuteOutput::Advice(Box::new(Advice {
-        outcome,
-        message,
-        tool: routed.tool(0).filter(|_| outcome == OutcomeKind::NeedsConfirmation).map(|tool| tool.key.to_string()),
-        confidence: Some(rounded(routed.ranking.is_right)),
-        any_confidence: Some(rounded(routed.ranking.is_any)),
-        problems: Vec::new(),
-        candidates: lines(routed, count),
-        schema: None,
-    }))
-}
-
-fn about_chosen(outcome: OutcomeKind, message: String, chosen: &Chosen) -> Advice {
-    Advice {
-        outcome,
-        message,
-        tool: Some(chosen.tool.key.to_string()),
-        confidence: Some(rounded(chosen.confidence)),
-        any_confidence: None,
-        problems: Vec::new(),
-        candidates: Vec::new(),
-        schema: None,
-    }
-}
-
-fn needs_params(chosen: &Chosen, problems: Vec<String>) -> ExecuteOutput {
-    let key = &chosen.tool.key;
-    let message = format!(
-        "the parameters do not fit {key}; nothing was sent. Call execute again with \"tool\": \"{key}\" and params that fit \
-         the schema"
-    );
-    let schema = compact_schema(&chosen.tool.input_schema.to_value(), SCHEMA_BYTES_MAX);
-    let candidates = if schema.is_none() { vec![ToolLine::plain(&chosen.tool)] } else { Vec::new() };
-    let advice = about_chosen(OutcomeKind::NeedsParams, message, chosen);
-    ExecuteOutput::Advice(Box::new(Advice { problems, schema, candidates, ..advice }))
-}
-
-fn would_run(chosen: &Chosen) -> ExecuteOutput {
-    let message = format!("{} would run with these parameters; nothing was sent", chosen.tool.key);
-    let advice = about_chosen(OutcomeKind::DryRun, message, chosen);
-    ExecuteOutput::Advice(Box::new(Advice { candidates: vec![ToolLine::plain(&chosen.tool)], ..advice }))
-}
-
-fn failed(chosen: &Chosen, fault: &Error, alternatives: Vec<ToolLine>) -> ExecuteOutput {
-    let offer =
-        if alternatives.is_empty() { "" } else { ". Others that may do it are listed; name one as \"tool\" to use it" };
-    let message = format!("{} failed: {}{offer}", chosen.tool.key, fault.one_line());
-    let advice = about_chosen(OutcomeKind::Failed, message, chosen);
-    ExecuteOutput::Advice(Box::new(Advice { candidates: alternatives, ..advice }))
-}
-
 fn route_info(chosen: &Chosen, attempts: u32, started: Instant) -> RouteInfo {
     RouteInfo {
         outcome: OutcomeKind::Done,
@@ -360,6 +397,7 @@ fn route_info(chosen: &Chosen, attempts: u32, started: Instant) -> RouteInfo {
         attempts,
         duration_ms: (started.elapsed().as_secs_f64() * 1e5).round() / 100.0,
         instead_of: chosen.instead_of.as_ref().map(ToString::to_string),
+        lessons: Vec::new(),
     }
 }
 

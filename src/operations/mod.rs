@@ -2,6 +2,7 @@
 //! translates, nothing more. A verb has a deadline and leaves one log line behind; it never logs what was asked or
 //! answered.
 
+mod advice;
 mod call_tool;
 mod check_params;
 mod context;
@@ -11,23 +12,28 @@ mod execute;
 mod explain_tool;
 mod find_tool;
 mod list_capabilities;
+mod mend_params;
+mod plans;
 mod rebuild_index;
 mod request_vector;
 mod resolve;
 mod route;
+mod slim_schema;
 #[cfg(test)]
 mod tests;
 
+pub use advice::Advice;
 pub use call_tool::CallInput;
 pub use context::OpContext;
-pub use describe::{ToolLine, compact_schema, first_sentence, signature};
+pub use describe::{ToolLine, first_sentence, rounded, signature, signature_of};
 pub use error::Error;
-pub use execute::{Advice, ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
+pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
 pub use explain_tool::{ExplainInput, ExplainOutput};
-pub use find_tool::{FindInput, FindOutput};
-pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, ServerLine};
+pub use find_tool::{Detail, FindInput, FindOutput};
+pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use route::Routed;
+pub use slim_schema::{compact_schema, schema_within};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +60,8 @@ pub struct OperationSettings {
     pub request_chars_max: usize,
     /// Requests whose vectors are kept.
     pub query_cache_len: usize,
+    /// How long a plan waits for its word.
+    pub plan_time_to_live: Duration,
     /// Longest wait for what is not known yet: the catalog being read, the first servers being listed.
     pub settle_timeout: Duration,
 }
@@ -67,6 +75,7 @@ pub struct Operations {
     known: watch::Receiver<Arc<Known>>,
     vectors: request_vector::RequestVectors,
     validators: check_params::Validators,
+    plans: plans::Plans,
 }
 
 impl Operations {
@@ -80,7 +89,8 @@ impl Operations {
         embedder: Arc<LazyEmbedder>,
     ) -> Self {
         let vectors = request_vector::RequestVectors::new(embedder, settings.query_cache_len);
-        Self { settings, pool, reconciler, known, vectors, validators: check_params::Validators::default() }
+        let plans = plans::Plans::new(settings.plan_time_to_live);
+        Self { settings, pool, reconciler, known, vectors, validators: check_params::Validators::default(), plans }
     }
 
     /// What is known at this moment, be it nothing.

@@ -222,7 +222,7 @@ fn parameters_are_checked_before_anything_is_sent() {
         assert!(result["structuredContent"]["schema"]["properties"].get("date").is_some(), "{result}");
     };
     check(json!({}));
-    check(json!({"date": 7}));
+    check(json!({"date": [7]}));
     check(json!([1]));
     assert!(!std::fs::read_to_string(&record).unwrap_or_default().contains("tools/call"));
 }

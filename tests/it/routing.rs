@@ -99,3 +99,71 @@ fn without_any_server_the_answer_says_how_to_add_one() {
     assert_eq!(result["structuredContent"]["outcome"], "no_match");
     assert!(text(&result, 0).contains("registry"), "{result}");
 }
+
+#[test]
+fn a_plan_runs_exactly_what_was_shown_and_only_once() {
+    let (home, mut client) = demo_client();
+    let params = json!({"path": "a.txt", "content": "x"});
+    let shown = client.call("execute", &json!({"tool": "files.write_text_file", "params": params, "dry_run": true}));
+    let plan = shown["structuredContent"]["plan"].as_str().unwrap().to_owned();
+    assert_eq!(shown["structuredContent"]["params"], params);
+    assert!(text(&shown, 0).contains(&plan), "{shown}");
+    let mixed = client.call("execute", &json!({"plan": plan, "params": {"path": "b.txt"}}));
+    assert!(mixed["isError"] == true && text(&mixed, 0).contains("leave"), "{mixed}");
+    let ran = client.call("execute", &json!({"plan": plan}));
+    assert_eq!(ran["_meta"]["mcporch/route"]["outcome"], "done", "{ran}");
+    assert_eq!(std::fs::read_to_string(home.file("files/a.txt")).unwrap(), "x");
+    let again = client.call("execute", &json!({"plan": plan}));
+    assert!(again["isError"] == true && text(&again, 0).contains("used already"), "{again}");
+}
+
+#[test]
+fn a_choice_comes_with_plans_and_a_confirmation_with_one() {
+    let (home, mut client) = demo_client();
+    std::fs::write(home.file("files/old.txt"), "x").unwrap();
+    let asked = client.call("execute", &json!({"request": "get rid of the old text", "params": {"path": "old.txt"}}));
+    let data = &asked["structuredContent"];
+    assert_ne!(asked["_meta"]["mcporch/route"]["outcome"], "done", "{asked}");
+    let plans: Vec<&str> =
+        data["candidates"].as_array().unwrap().iter().filter_map(|line| line["plan"].as_str()).collect();
+    let plan = data["plan"].as_str().or_else(|| plans.first().copied()).unwrap_or_else(|| panic!("{asked}"));
+    assert!(text(&asked, 0).contains(plan));
+    let ran = client.call("execute", &json!({"plan": plan}));
+    assert_eq!(ran["_meta"]["mcporch/route"]["outcome"], "done", "{ran}");
+}
+
+#[test]
+fn calls_in_the_wrong_shape_are_done_and_taught() {
+    let (_home, mut client) = demo_client();
+    let mut check = |arguments: Value, expected: &str, lesson: &str| {
+        let result = client.call("execute", &arguments);
+        assert_eq!(result["_meta"]["mcporch/route"]["outcome"], "done", "{arguments}: {result}");
+        assert!(text(&result, 0).contains(expected), "{result}");
+        let last = result["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap();
+        assert!(last.contains(lesson), "{last}");
+    };
+    check(json!({"tool": "clock.day_of_week", "date": "2024-02-29"}), "Thursday", "beside \"params\"");
+    check(json!({"tool": {"name": "clock.day_of_week", "arguments": {"date": "2024-02-29"}}}), "Thursday", "inside");
+    check(
+        json!({"tool": "clock.day_of_week", "params": {"Date": "2024-02-29"}}),
+        "Thursday",
+        "`Date` was read as `date`",
+    );
+    check(
+        json!({"tool": "which day of the week was that date", "params": {"date": "2024-02-29"}}),
+        "Thursday",
+        "\"request\"",
+    );
+}
+
+#[test]
+fn find_tool_tells_as_much_as_was_asked_for() {
+    let (_home, mut client) = demo_client();
+    let mut size = |detail: &str| {
+        let found = client.call("find_tool", &json!({"query": "convert a temperature", "detail": detail}));
+        assert_eq!(found["structuredContent"]["tools"][0]["tool"], "units.convert_temperature");
+        text(&found, 0).len()
+    };
+    let (names, brief, full) = (size("names"), size("brief"), size("full"));
+    assert!(names < brief && brief < full, "{names} {brief} {full}");
+}

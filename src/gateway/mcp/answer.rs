@@ -46,7 +46,7 @@ pub(super) fn passed_through(raw: &str, route: &RouteInfo, is_modern: bool) -> S
         );
     };
     let meta = meta(members.member("_meta"), route, is_modern);
-    let content = (!route.is_named || route.instead_of.is_some())
+    let content = (!route.is_named || route.instead_of.is_some() || !route.lessons.is_empty())
         .then(|| with_last_line(members.member("content"), &render::ran(route)))
         .flatten();
     let mut changed = vec![("_meta", Some(meta.as_str()))];

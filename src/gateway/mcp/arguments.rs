@@ -1,9 +1,19 @@
-//! What models really send. They mix up names and put an object into a text; where the meaning is clear it is taken.
+//! What models really send. They mix up names, put an object into a text and arguments into the wrong slot; where the
+//! meaning is clear it is taken, and the answer teaches how it is written.
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::operations::{CapabilitiesInput, ExecuteInput, ExplainInput, FindInput};
+use crate::operations::{CapabilitiesInput, Detail, ExecuteInput, ExplainInput, FindInput};
+
+/// Names that a model gives to the object of a tool's parameters.
+const PARAMS_NAMES: &[&str] = &["params", "arguments", "args", "parameters", "input", "tool_input", "tool_args"];
+/// And to the tool.
+const TOOL_NAMES: &[&str] = &["tool", "tool_name", "toolName", "name"];
+/// And to the words.
+const REQUEST_NAMES: &[&str] = &["request", "query", "task", "prompt", "instruction"];
+/// Members of a call that name no parameter of a tool, whatever stands in them.
+const OWN_NAMES: &[&str] = &["dry_run", "plan", "steps", "feedback", "server", "_meta"];
 
 /// The arguments of one of our tools, as an object.
 pub(super) struct Arguments(Map<String, Value>);
@@ -18,6 +28,11 @@ impl Arguments {
         match serde_json::from_str(raw.get()) {
             Ok(Value::Object(members)) => Ok(Self(members)),
             Ok(Value::Null) => Ok(Self(Map::new())),
+            // The whole object written as a text.
+            Ok(Value::String(text)) => match serde_json::from_str(&text) {
+                Ok(Value::Object(members)) => Ok(Self(members)),
+                _ => Err("the arguments must be an object, not a text".to_owned()),
+            },
             Ok(_) => Err("the arguments must be an object".to_owned()),
             Err(fault) => Err(format!("the arguments cannot be read: {fault}")),
         }
@@ -34,29 +49,94 @@ impl Arguments {
         Ok(None)
     }
 
+    fn take_switch(&mut self, name: &str) -> Result<bool, String> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(switch)) => Ok(switch),
+            Some(Value::String(text)) if text == "true" || text == "false" => Ok(text == "true"),
+            Some(_) => Err(format!("`{name}` must be true or false")),
+        }
+    }
+
     pub(super) fn into_find(mut self) -> Result<FindInput, String> {
-        let query = self.take_text(&["query", "request", "q", "text"])?;
+        let query = self.take_text(&["query", "request", "q", "text", "task"])?;
         let limit = match self.0.remove("limit").or_else(|| self.0.remove("k")) {
             None | Some(Value::Null) => None,
             Some(value) => Some(
-                value
-                    .as_u64()
+                whole_number(&value)
                     .and_then(|limit| usize::try_from(limit).ok())
                     .ok_or("`limit` must be a number from 1 to 20")?,
             ),
         };
-        Ok(FindInput { query: query.unwrap_or_default(), limit })
+        let detail = match self.take_text(&["detail"])?.as_deref() {
+            None | Some("" | "brief") => Detail::Brief,
+            Some("names") => Detail::Names,
+            Some("full") => Detail::Full,
+            Some(_) => return Err("`detail` must be \"names\", \"brief\" or \"full\"".to_owned()),
+        };
+        Ok(FindInput { query: query.unwrap_or_default(), limit, detail })
     }
 
     pub(super) fn into_execute(mut self) -> Result<ExecuteInput, String> {
-        let request = self.take_text(&["request", "query", "task", "prompt"])?;
-        let tool = self.take_text(&["tool", "tool_name", "name"])?;
-        let dry_run = match self.0.remove("dry_run") {
-            None | Some(Value::Null) => false,
-            Some(value) => value.as_bool().ok_or("`dry_run` must be true or false")?,
+        let mut lessons = Vec::new();
+        self.unfold_call(&mut lessons);
+        let request = self.take_text(REQUEST_NAMES)?;
+        let tool = self.take_tool()?;
+        let plan = self.take_text(&["plan", "plan_id"])?;
+        let dry_run = self.take_switch("dry_run")?;
+        let given = PARAMS_NAMES.iter().find_map(|name| self.0.remove(*name));
+        let params = self.params(given, &mut lessons)?;
+        Ok(ExecuteInput { request: request.unwrap_or_default(), params, tool, dry_run, plan, lessons })
+    }
+
+    /// A whole call put into one slot: `{"tool": {"name": …, "arguments": …}}`, `{"request": {"tool": …}}`, or
+    /// `{"params": {"tool": …, "params": …}}` and nothing else.
+    fn unfold_call(&mut self, lessons: &mut Vec<String>) {
+        let is_call = |value: &Value| {
+            value.as_object().is_some_and(|members| {
+                let has = |names: &[&str]| names.iter().any(|name| members.contains_key(*name));
+                has(TOOL_NAMES) && members.keys().all(|key| is_own(key) && !REQUEST_NAMES.contains(&key.as_str()))
+            })
         };
-        let given = ["params", "arguments", "args", "parameters"].iter().find_map(|name| self.0.remove(*name));
-        let params = match given {
+        let slot = ["tool", "request"].into_iter().find(|slot| self.0.get(*slot).is_some_and(is_call));
+        let alone = (self.0.len() == 1).then(|| PARAMS_NAMES.iter().copied().find(|slot| self.0.contains_key(*slot)));
+        // Only with parameters of its own below: a tool may well have one that is called `name`.
+        let holds_params =
+            |value: &Value| PARAMS_NAMES.iter().any(|name| value.get(*name).is_some_and(Value::is_object));
+        let alone =
+            alone.flatten().filter(|slot| self.0.get(*slot).is_some_and(|value| is_call(value) && holds_params(value)));
+        let Some(slot) = slot.or(alone) else { return };
+        if let Some(Value::Object(members)) = self.0.remove(slot) {
+            for (key, value) in members {
+                self.0.entry(key).or_insert(value);
+            }
+            lessons.push(format!(
+                "the call stood inside \"{slot}\"; it is written execute {{\"tool\": \"server.tool\", \"params\": {{…}}}}"
+            ));
+        }
+    }
+
+    /// `tool`, with the `server` before it that some give by itself.
+    fn take_tool(&mut self) -> Result<Option<String>, String> {
+        let tool = self.take_text(TOOL_NAMES)?;
+        let server = match self.0.get("server") {
+            Some(Value::String(server)) if tool.is_some() => server.trim().to_owned(),
+            _ => String::new(),
+        };
+        if tool.is_some() {
+            self.0.remove("server");
+        }
+        Ok(tool.map(|tool| match server.as_str() {
+            "" => tool,
+            server if tool.starts_with(server) => tool,
+            server => format!("{server}.{tool}"),
+        }))
+    }
+
+    /// What was given as parameters, and what stands beside the members that we know: that is where models put them when
+    /// they forget the slot.
+    fn params(mut self, given: Option<Value>, lessons: &mut Vec<String>) -> Result<Option<Value>, String> {
+        let given = match given {
             None | Some(Value::Null) => None,
             // An object that was written as a text.
             Some(Value::String(text)) => match serde_json::from_str::<Value>(&text) {
@@ -66,15 +146,36 @@ impl Arguments {
             },
             Some(value) => Some(value),
         };
-        Ok(ExecuteInput { request: request.unwrap_or_default(), params, tool, dry_run })
+        self.0.retain(|name, _| !OWN_NAMES.contains(&name.as_str()) || name == "server");
+        if self.0.is_empty() || given.as_ref().is_some_and(|given| !given.is_object()) {
+            return Ok(given);
+        }
+        let names: Vec<String> = self.0.keys().map(|name| format!("`{name}`")).collect();
+        lessons.push(format!("{} stood beside \"params\" and belongs into it", names.join(", ")));
+        let mut params = given.unwrap_or_else(|| json!({}));
+        if let Some(params) = params.as_object_mut() {
+            for (name, value) in self.0 {
+                params.entry(name).or_insert(value);
+            }
+        }
+        Ok(Some(params))
     }
 
     pub(super) fn into_capabilities(mut self) -> Result<CapabilitiesInput, String> {
-        Ok(CapabilitiesInput { category: self.take_text(&["category", "server"])? })
+        Ok(CapabilitiesInput { category: self.take_text(&["category", "server", "name"])? })
     }
 
     pub(super) fn into_explain(mut self) -> Result<ExplainInput, String> {
         let server = self.take_text(&["server"])?.unwrap_or_default();
-        Ok(ExplainInput { server, tool: self.take_text(&["tool", "tool_name", "name"])?.unwrap_or_default() })
+        Ok(ExplainInput { server, tool: self.take_text(TOOL_NAMES)?.unwrap_or_default() })
     }
+}
+
+fn is_own(name: &str) -> bool {
+    [PARAMS_NAMES, TOOL_NAMES, REQUEST_NAMES, OWN_NAMES].iter().any(|names| names.contains(&name))
+}
+
+/// A number, or a text that is one.
+fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }

@@ -49,7 +49,8 @@ pub(super) fn list(known: &Known) -> Value {
                 "type": "object",
                 "properties": {
                     "query": {"type": "string", "description": "What is to be done, in words"},
-                    "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5, "description": "How many tools to show"}
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5, "description": "How many tools to show"},
+                    "detail": {"type": "string", "enum": ["names", "brief", "full"], "default": "brief", "description": "names only; the first with its parameters; all with their parameters"}
                 },
                 "required": ["query"]
             },
@@ -63,14 +64,15 @@ pub(super) fn list(known: &Known) -> Value {
                             tool's own result. Say in `request` what is to be done; put the tool's arguments into `params` when \
                             you know them, else the answer tells which are needed. To use one tool exactly, give its name as \
                             `tool`. When several tools fit, or one that changes things is not certain, nothing runs and the \
-                            answer says how to go on.",
+                            answer says how to go on, often with a `plan`: send that id alone to run exactly what was shown.",
             "inputSchema": {
                 "type": "object",
                 "properties": {
                     "request": {"type": "string", "description": "What is to be done, in words"},
                     "params": {"type": "object", "description": "Arguments for the tool", "additionalProperties": true},
                     "tool": {"type": "string", "description": "Exactly this tool, as server.tool; then `request` may be left out"},
-                    "dry_run": {"type": "boolean", "default": false, "description": "Only say what would run"}
+                    "dry_run": {"type": "boolean", "default": false, "description": "Only say what would run, and give a plan for it"},
+                    "plan": {"type": "string", "description": "Id of a plan from an earlier answer, alone: runs it once"}
                 }
             },
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true},

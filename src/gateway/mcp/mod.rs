@@ -9,6 +9,8 @@ mod four_tools;
 mod hello;
 mod render;
 mod stdio;
+#[cfg(test)]
+mod tests;
 
 pub use client::{ClientLimits, serve};
 pub use stdio::{Streams, stdio};

@@ -2,15 +2,19 @@
 
 use std::fmt::Write;
 
-use crate::operations::{Advice, CapabilitiesOutput, ExplainOutput, FindOutput, OutcomeKind, RouteInfo, ToolLine};
+use crate::operations::{
+    Advice, CapabilitiesOutput, ExplainOutput, FindOutput, OutcomeKind, RouteInfo, ServerLine, ToolLine,
+};
 
 pub(super) fn found(output: &FindOutput) -> String {
     let mut text = String::new();
+    let schemas = output.schema.iter().chain(&output.more_schemas);
+    let mut schemas = schemas.map(Some).chain(std::iter::repeat(None));
     for (place, line) in output.tools.iter().enumerate() {
         let _infallible = writeln!(text, "{}. {}", place + 1, tool_line(line));
-    }
-    if let Some(schema) = &output.schema {
-        let _infallible = writeln!(text, "Params of 1: {schema}");
+        if let Some(schema) = schemas.next().flatten().filter(|schema| !schema.is_null()) {
+            let _infallible = writeln!(text, "   params schema: {schema}");
+        }
     }
     if let Some(note) = &output.note {
         let _infallible = writeln!(text, "Note: {note}.");
@@ -26,8 +30,14 @@ pub(super) fn advice(advice: &Advice) -> String {
     for problem in &advice.problems {
         let _infallible = write!(text, "\n- {problem}");
     }
+    if let (Some(tool), Some(params)) = (&advice.tool, &advice.params) {
+        let _infallible = write!(text, "\nplanned: {tool} {}", shortened(&params.to_string()));
+    }
     for line in &advice.candidates {
         let _infallible = write!(text, "\n- {}", tool_line(line));
+        if let Some(plan) = &line.plan {
+            let _infallible = write!(text, " plan {plan}");
+        }
         if !line.why.is_empty() {
             let _infallible = write!(text, " ({})", line.why.join("; "));
         }
@@ -35,37 +45,75 @@ pub(super) fn advice(advice: &Advice) -> String {
     if let Some(schema) = &advice.schema {
         let _infallible = write!(text, "\nparams schema: {schema}");
     }
+    for lesson in &advice.lessons {
+        let _infallible = write!(text, "\nnote: {lesson}");
+    }
     text
+}
+
+/// A file's content in the parameters need not be read again.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 600;
+    if text.chars().count() <= CHARS_MAX {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(CHARS_MAX).collect();
+    format!("{start}… ({} bytes in all)", text.len())
 }
 
 /// Behind the tool's own answer, so that the model knows what ran.
 pub(super) fn ran(route: &RouteInfo) -> String {
     let instead =
         route.instead_of.as_ref().map_or_else(String::new, |tool| format!(", since the server of {tool} is down"));
-    format!("[mcporch] ran {}.{} (confidence {:.2}{instead})", route.server, route.tool, route.confidence)
+    let how = if route.is_named { "named".to_owned() } else { format!("confidence {:.2}", route.confidence) };
+    let mut text = format!("[mcporch] ran {}.{} ({how}{instead})", route.server, route.tool);
+    for lesson in &route.lessons {
+        let _infallible = write!(text, "; {lesson}");
+    }
+    text
 }
 
 pub(super) fn capabilities(output: &CapabilitiesOutput) -> String {
     let mut text = String::new();
+    let mut group: Option<&str> = None;
+    let is_grouped = output.servers.len() > 1 && output.servers.iter().any(|server| !server.categories.is_empty());
     for server in &output.servers {
-        let about = if server.about.is_empty() { String::new() } else { format!(" — {}", server.about) };
-        let _infallible = writeln!(text, "{} ({} tools){about}", server.server, server.tools);
-        if output.tools.is_empty() && !server.examples.is_empty() {
-            let more = if server.tools > server.examples.len() { ", …" } else { "" };
-            let _infallible = writeln!(text, "  {}{more}", server.examples.join(", "));
+        let category = server.categories.first().map_or("other", String::as_str);
+        if is_grouped && !group.is_some_and(|group| group.eq_ignore_ascii_case(category)) {
+            let _infallible = writeln!(text, "[{category}]");
+            group = Some(category);
         }
-        if let Some(fault) = &server.fault {
-            let _infallible = writeln!(text, "  not usable: {fault}");
-        }
+        text.push_str(&server_line(server));
     }
-    for line in &output.tools {
-        let _infallible = writeln!(text, "- {}: {}", line.tool, line.about);
+    if output.servers_left_out > 0 {
+        let _infallible = writeln!(text, "… and {} more servers; find_tool searches all", output.servers_left_out);
+    }
+    if output.tools.iter().any(|line| !line.about.is_empty()) {
+        for line in &output.tools {
+            let _infallible = writeln!(text, "- {}: {}", line.tool, line.about);
+        }
+    } else if !output.tools.is_empty() {
+        let names: Vec<&str> = output.tools.iter().map(|line| line.tool.as_str()).collect();
+        let _infallible = writeln!(text, "{}", names.join(", "));
     }
     if output.tools_left_out > 0 {
-        let _infallible = writeln!(text, "… and {} more; find_tool searches them", output.tools_left_out);
+        let _infallible = writeln!(text, "… and {} more tools; find_tool searches them", output.tools_left_out);
     }
     if text.is_empty() {
         text.push_str("no MCP server is configured");
+    }
+    text
+}
+
+fn server_line(server: &ServerLine) -> String {
+    let about = if server.about.is_empty() { String::new() } else { format!(" — {}", server.about) };
+    let mut text = format!("{} ({} tools){about}\n", server.server, server.tools);
+    if !server.examples.is_empty() {
+        let more = if server.tools > server.examples.len() { ", …" } else { "" };
+        let _infallible = writeln!(text, "  {}{more}", server.examples.join(", "));
+    }
+    if let Some(fault) = &server.fault {
+        let _infallible = writeln!(text, "  not usable: {fault}");
     }
     text
 }
@@ -85,7 +133,8 @@ pub(super) fn explained(output: &ExplainOutput) -> String {
 fn tool_line(line: &ToolLine) -> String {
     let confidence = line.confidence.map_or_else(String::new, |confidence| format!(", {confidence:.2}"));
     let about = if line.about.is_empty() { String::new() } else { format!(" — {}", line.about) };
-    format!("{}({}){about} [{}{confidence}]", line.tool, line.signature, line.effect)
+    let signature = if line.signature.is_empty() { String::new() } else { format!("({})", line.signature) };
+    format!("{}{signature}{about} [{}{confidence}]", line.tool, line.effect)
 }
 
 fn outcome_word(outcome: OutcomeKind) -> &'static str {

@@ -1,0 +1,77 @@
+//! How calls are read that are not written as our schema says.
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::arguments::Arguments;
+use crate::operations::{Detail, ExecuteInput};
+
+fn read(arguments: &Value) -> Arguments {
+    let raw = RawValue::from_string(arguments.to_string()).unwrap();
+    Arguments::parse(Some(&raw)).unwrap()
+}
+
+/// `request`, `tool` and `params` of the call, and whether something had to be taught.
+fn check(arguments: Value, expected: (&str, Option<&str>, Option<Value>, bool)) {
+    let ExecuteInput { request, tool, params, lessons, .. } = read(&arguments).into_execute().unwrap();
+    assert_eq!((request.as_str(), tool.as_deref(), params, !lessons.is_empty()), expected, "{arguments}");
+}
+
+#[test]
+fn a_call_as_it_should_be_teaches_nothing() {
+    check(json!({"request": "show the log"}), ("show the log", None, None, false));
+    check(json!({"tool": "git.log", "params": {"n": 1}}), ("", Some("git.log"), Some(json!({"n": 1})), false));
+    check(json!({"request": "x", "params": {}, "dry_run": true}), ("x", None, Some(json!({})), false));
+}
+
+#[test]
+fn other_names_and_objects_in_texts_are_understood() {
+    let params = || Some(json!({"n": 1}));
+    check(json!({"query": "show", "args": {"n": 1}}), ("show", None, params(), false));
+    check(json!({"tool_name": "git.log", "arguments": "{\"n\": 1}"}), ("", Some("git.log"), params(), false));
+    check(json!({"server": "git", "tool": "log", "params": {"n": 1}}), ("", Some("git.log"), params(), false));
+    check(json!({"server": "git", "tool": "git.log"}), ("", Some("git.log"), None, false));
+    let text = Value::String(json!({"tool": "git.log"}).to_string());
+    check(text, ("", Some("git.log"), None, false));
+}
+
+#[test]
+fn arguments_in_the_wrong_slot_are_taken_and_taught() {
+    let params = || Some(json!({"n": 1}));
+    check(json!({"tool": "git.log", "n": 1}), ("", Some("git.log"), params(), true));
+    check(
+        json!({"tool": "git.log", "params": {"n": 1}, "m": 2}),
+        ("", Some("git.log"), Some(json!({"n": 1, "m": 2})), true),
+    );
+    check(json!({"tool": {"name": "git.log", "arguments": {"n": 1}}}), ("", Some("git.log"), params(), true));
+    check(json!({"request": {"tool": "git.log", "params": {"n": 1}}}), ("", Some("git.log"), params(), true));
+    check(json!({"params": {"tool": "git.log", "params": {"n": 1}}}), ("", Some("git.log"), params(), true));
+    check(json!({"request": "show", "n": 1}), ("show", None, params(), true));
+    // A tool's own parameter that is called `name` or `tool` stays where it is.
+    check(
+        json!({"request": "greet", "params": {"name": "Anna"}}),
+        ("greet", None, Some(json!({"name": "Anna"})), false),
+    );
+    check(json!({"params": {"name": "Anna"}}), ("", None, Some(json!({"name": "Anna"})), false));
+    check(json!({"request": "x", "server": "git"}), ("x", None, Some(json!({"server": "git"})), true));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_a_reason() {
+    let check = |arguments: Value, expected: &str| {
+        let fault = read(&arguments).into_execute().unwrap_err();
+        assert!(fault.contains(expected), "{arguments}: {fault}");
+    };
+    check(json!({"request": 7}), "`request` must be a text");
+    check(json!({"tool": ["git.log"]}), "`tool` must be a text");
+    check(json!({"request": "x", "params": "not json"}), "must be an object");
+    check(json!({"request": "x", "dry_run": "perhaps"}), "`dry_run` must be true or false");
+}
+
+#[test]
+fn searches_read_their_detail_and_limit() {
+    let input = read(&json!({"request": "x", "limit": "7", "detail": "full"})).into_find().unwrap();
+    assert_eq!((input.query.as_str(), input.limit, input.detail), ("x", Some(7), Detail::Full));
+    assert_eq!(read(&json!({"query": "x"})).into_find().unwrap().detail, Detail::Brief);
+    assert!(read(&json!({"query": "x", "detail": "much"})).into_find().unwrap_err().contains("\"names\""));
+}

@@ -63,6 +63,7 @@ fn catalogue(count: usize) -> Vec<Entry> {
         server_hints: Arc::new(Hints::default()),
         tool_hints: Arc::new(Hints::default()),
         vectors: vec![random.vector(Some(&centres[at % centres.len()])).into(); 2],
+        examples: Vec::new(),
     });
     entries.collect()
 }

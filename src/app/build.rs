@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::catalog::{Catalog, ServerKey};
-use crate::config::{Config, Env, IndexKind, Launch, ServerConfig, Settings, known_hints};
+use crate::config::{Config, Env, IndexKind, Launch, ServerConfig, Settings, known_hints, known_tool_hints};
 use crate::domain::{Hints, Tool};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Reconciler, Source};
@@ -224,11 +224,13 @@ fn hints(server: &ServerConfig) -> Hints {
     shipped.unwrap_or_else(|| server.hints.clone())
 }
 
-/// The registry's hints by tool, be they given in a block of their own or beside a static tool.
+/// The registry's hints by tool, be they given in a block of their own or beside a static tool; where it gives none, those
+/// that we ship for the tool.
 fn tool_hints(server: &ServerConfig) -> BTreeMap<String, Arc<Hints>> {
+    let shipped = known_tool_hints(&server.launch).into_iter().map(|(name, hints)| (name, Arc::new(hints)));
     let beside = server.static_tools.iter().map(|tool| (tool.name.clone(), Arc::new(tool.hints.clone())));
     let own = server.tool_hints.iter().map(|(name, hints)| (name.clone(), Arc::new(hints.clone())));
-    beside.chain(own).collect()
+    shipped.chain(beside.filter(|(_, hints)| **hints != Hints::default())).chain(own).collect()
 }
 
 fn static_tools(server: &ServerConfig, salvage: SalvageLimits) -> Vec<Arc<Tool>> {

@@ -34,7 +34,7 @@ pub use env::{Env, MapEnv, ProcessEnv};
 pub use error::Error;
 pub use fault::Fault;
 pub use home::Home;
-pub use known_servers::known_hints;
+pub use known_servers::{known_hints, known_tool_hints};
 pub use server::{
     HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, StaticTool,
 };

@@ -110,6 +110,7 @@ fn prepare(
         server_hints: Arc::clone(hints),
         tool_hints: Arc::clone(&no_hints),
         vectors: tool_vectors.by_ref().take(texts.len()).map(Arc::from).collect(),
+        examples: Vec::new(),
     });
     let entries = entries.collect();
     Ok(Prepared { set, entries, request_vectors, negative_vectors })

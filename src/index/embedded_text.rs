@@ -13,8 +13,23 @@ const TEXT_BYTES_MAX: usize = 2_000;
 /// Longest first sentence, in bytes; texts without a full stop end somewhere too.
 const SENTENCE_BYTES_MAX: usize = 300;
 
-/// The texts to embed for one tool: `name: description`, then `server name: first sentence`; where an operator wrote
-/// hints for the tool, `name: hints`; where keywords or examples for its server, `server: hints` (the same text for all
+/// Examples of one tool that are used; more would only slow the search. A guess.
+const EXAMPLES_MAX: usize = 16;
+/// Longest example, in bytes: it stands for a request, not for a story.
+const EXAMPLE_BYTES_MAX: usize = 500;
+
+/// The example requests of a tool, each to be embedded by itself: a request that is like one of them lifts the tool.
+#[must_use]
+pub fn examples_to_embed(tool_hints: &Hints) -> Vec<String> {
+    let filled = tool_hints.examples.iter().map(|example| example.trim()).filter(|example| !example.is_empty());
+    filled
+        .take(EXAMPLES_MAX)
+        .map(|example| example[..example.floor_char_boundary(EXAMPLE_BYTES_MAX)].to_owned())
+        .collect()
+}
+
+/// The texts to embed for one tool: `name: description`, then `server name: first sentence`; where an operator described
+/// the tool or gave keywords, `name: hints`; where keywords or examples for its server, `server: hints` (the same text for all
 /// its tools, so it is embedded once). Two to four. The index uses the mean of their vectors: on the development sets
 /// two were worth 1.3 points of P@1 over the first alone (docs/routing.md).
 #[must_use]
@@ -24,7 +39,8 @@ pub fn texts_to_embed(tool: &Tool, server_hints: &Hints, tool_hints: &Hints) -> 
     let opening = first_sentence(first_filled([description, &server_hints.description, ""]));
     let placed = format!("{} {name}", text::server_words(tool.key.server.as_str()));
     let mut texts = vec![joined(&name, description), joined(placed.trim_start(), opening)];
-    if let Some(hints) = hints_text(tool_hints) {
+    // Its examples are vectors of their own: in a mean they would blur what the tool is.
+    if let Some(hints) = hints_text(&Hints { examples: Vec::new(), ..tool_hints.clone() }) {
         texts.push(joined(&name, &hints));
     }
     // A server's description is in every catalogue and only blurs its tools (-.2 points); what people say to it helps.

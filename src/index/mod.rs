@@ -5,6 +5,7 @@
 mod actions;
 mod embedded_text;
 mod error;
+mod examples;
 mod graph;
 mod kernel;
 mod related;
@@ -16,7 +17,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use embedded_text::texts_to_embed;
+pub use embedded_text::{examples_to_embed, texts_to_embed};
 pub use error::Error;
 pub use snapshot::{NamedBy, Scores, Snapshot};
 pub use text::{plain_words, words};
@@ -36,6 +37,8 @@ pub struct Entry {
     pub tool_hints: Arc<Hints>,
     /// One unit vector per text of [`texts_to_embed`], all of one model. None at all: the tool is found by words only.
     pub vectors: Vec<Arc<[f32]>>,
+    /// One unit vector per text of [`examples_to_embed`], of the same model, or none at all.
+    pub examples: Vec<Arc<[f32]>>,
 }
 
 /// How meaning is searched.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::{InputSchema, ToolKey};
 
 use super::actions::Actions;
+use super::examples::{self, Examples};
 use super::graph::Graph;
 use super::vectors::{RequestVector, Vectors};
 use super::words::Words;
@@ -19,6 +20,8 @@ const GRAPH_NEAREST: usize = 128;
 const GRAPH_EF: usize = 192;
 /// Tools with the best words that join those from the graph; as many, so that neither side rules.
 const WORDS_NEAREST: usize = 128;
+/// And tools whose examples are nearest, again as many.
+const EXAMPLES_NEAREST: usize = 128;
 
 /// An immutable index of all tools of one generation. Shared between threads; searching takes no lock.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub struct Snapshot {
     required: Vec<u8>,
     words: Words,
     vectors: Vectors,
+    examples: Examples,
     graph: Option<Graph>,
 }
 
@@ -48,7 +52,7 @@ pub struct Snapshot {
 pub struct Scores {
     /// Places in [`Snapshot::entries`], rising. All that are allowed, or in a graph the best of each side.
     pub rows: Vec<u32>,
-    /// Cosine of request and tool, -1 to 1, to about .003. 0 where there is no vector.
+    /// Cosine of request and tool, -1 to 1, to about .003, lifted by examples. 0 where there is no vector.
     pub meaning: Vec<f32>,
     /// BM25 of request and tool, 0 or more.
     pub words: Vec<f32>,
@@ -60,6 +64,19 @@ pub struct Scores {
     pub words_count: usize,
     /// Tools in all that were allowed; `rows` has fewer when a graph chose.
     pub tools_count: usize,
+    /// The cosine of the request with the nearest example of each tool that has some; rising by tool.
+    examples: Vec<(u32, f32)>,
+}
+
+impl Scores {
+    /// The meaning of the tool at `row`, with its examples taken in: a request that is like one of them lifts it.
+    #[must_use]
+    pub fn lifted(&self, row: usize, meaning: f32) -> f32 {
+        match self.examples.binary_search_by_key(&(row as u32), |(owner, _)| *owner) {
+            Ok(at) => examples::lifted(meaning, self.examples[at].1),
+            Err(_) => meaning,
+        }
+    }
 }
 
 /// How a request names a tool.
@@ -76,7 +93,7 @@ pub enum NamedBy {
 impl Snapshot {
     /// Builds everything. Blocking: some milliseconds for 600 tools, under a second for 20,000 without the graph.
     ///
-    /// The vectors of `entries` are taken in and dropped: [`Self::entries`] has none.
+    /// The vectors and examples of `entries` are taken in and dropped: [`Self::entries`] has none.
     ///
     /// # Errors
     /// A vector that does not fit `dimensions` or is not of length 1, a key twice, more than 2³² tools.
@@ -94,8 +111,12 @@ impl Snapshot {
         let by_key = sort_by_key(&entries)?;
         let words = Words::build(&entries);
         let mut vectors = Vectors::with_capacity(dimensions, entries.len());
-        for entry in &mut entries {
+        let mut examples = Examples::none();
+        for (row, entry) in entries.iter_mut().enumerate() {
             check_vectors(entry, &model, dimensions)?;
+            for example in std::mem::take(&mut entry.examples) {
+                examples.push(row, &example);
+            }
             let of_entry = std::mem::take(&mut entry.vectors);
             vectors.push_mean(of_entry.iter().map(AsRef::as_ref));
         }
@@ -128,6 +149,7 @@ impl Snapshot {
             required,
             words,
             vectors,
+            examples,
             graph,
         })
     }
@@ -148,6 +170,7 @@ impl Snapshot {
             required: Vec::new(),
             words: Words::build(&[]),
             vectors: Vectors::with_capacity(0, 0),
+            examples: Examples::none(),
             graph: None,
         }
     }
@@ -244,6 +267,7 @@ impl Snapshot {
             words_highest: read.highest_possible,
             words_count: read.count,
             tools_count: self.entries.len(),
+            examples: vector.as_ref().map(|vector| self.examples.nearest(vector)).unwrap_or_default(),
             ..Scores::default()
         };
         match (&self.graph, &vector, allowed) {
@@ -294,7 +318,11 @@ impl Snapshot {
         allowed: Option<&dyn Fn(&ToolKey) -> bool>,
         scores: &mut Scores,
     ) {
-        let meaning = vector.map_or_else(|| vec![0.0; self.entries.len()], |vector| self.vectors.scan(vector));
+        let mut meaning = vector.map_or_else(|| vec![0.0; self.entries.len()], |vector| self.vectors.scan(vector));
+        for (owner, nearest) in &scores.examples {
+            let meaning = &mut meaning[*owner as usize];
+            *meaning = examples::lifted(*meaning, *nearest);
+        }
         scores.rows = (0..self.entries.len() as u32).collect();
         match allowed {
             None => (scores.meaning, scores.words) = (meaning, words),
@@ -317,9 +345,16 @@ impl Snapshot {
             with_words.truncate(WORDS_NEAREST);
         }
         rows.append(&mut with_words);
+        let mut with_examples = scores.examples.clone();
+        if with_examples.len() > EXAMPLES_NEAREST {
+            with_examples.select_nth_unstable_by(EXAMPLES_NEAREST, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            with_examples.truncate(EXAMPLES_NEAREST);
+        }
+        rows.extend(with_examples.into_iter().map(|(row, _)| row));
         rows.sort_unstable();
         rows.dedup();
-        scores.meaning = rows.iter().map(|row| self.vectors.cosine(vector, *row as usize)).collect();
+        let meaning = |row: &u32| scores.lifted(*row as usize, self.vectors.cosine(vector, *row as usize));
+        scores.meaning = rows.iter().map(meaning).collect();
         scores.words = rows.iter().map(|row| words[*row as usize]).collect();
         scores.rows = rows;
     }
@@ -389,7 +424,7 @@ fn number_servers(entries: &[Entry], by_key: &[u32]) -> (Vec<u32>, Vec<usize>) {
 
 fn check_vectors(entry: &Entry, model: &str, dimensions: usize) -> Result<(), Error> {
     let tool = || entry.tool.key.clone();
-    for vector in entry.vectors.iter().map(Arc::as_ref) {
+    for vector in entry.vectors.iter().chain(&entry.examples).map(Arc::as_ref) {
         if vector.len() != dimensions {
             let (model, found) = (model.to_owned(), vector.len());
             return Err(Error::WrongDimensions { tool: tool(), model, expected: dimensions, found });

@@ -51,6 +51,7 @@ fn entry(server: &str, name: &str, description: &str, vectors: &[Vec<f32>]) -> E
         server_hints: Arc::default(),
         tool_hints: Arc::default(),
         vectors: vectors.iter().map(|vector| Arc::from(vector.as_slice())).collect(),
+        examples: Vec::new(),
     }
 }
 
@@ -239,7 +240,8 @@ fn tools_become_texts() {
     tool.tool_hints =
         Arc::new(Hints { keywords: vec!["bugs".into()], examples: vec!["my bugs".into()], ..Hints::default() });
     let texts = texts_to_embed(&tool.tool, &tool.server_hints, &tool.tool_hints);
-    assert_eq!(texts[2..], ["list Issues: bugs. my bugs"]);
+    assert_eq!(texts[2..], ["list Issues: bugs"]);
+    assert_eq!(examples_to_embed(&tool.tool_hints), ["my bugs"]);
     let mut ping = entry("s", "ping", "", &[]);
     check(&ping, &["ping", "s ping"]);
     ping.server_hints = Arc::new(Hints { description: "Checks hosts".into(), ..Hints::default() });
@@ -248,6 +250,30 @@ fn tools_become_texts() {
     check(&ping, &["ping", "s ping", "s: alive"]);
     let long = entry("s", "long", &"ä".repeat(10_000_000), &[]);
     assert!(texts_to_embed(&long.tool, &long.server_hints, &long.tool_hints).iter().all(|text| text.len() <= 2_000));
+}
+
+#[test]
+fn a_request_like_an_example_lifts_its_tool_and_no_other() {
+    let check = |kind: Kind| {
+        let at = |angle: f32| {
+            let mut vector = vec![0.0; DIMENSIONS];
+            (vector[0], vector[1]) = (angle.cos(), angle.sin());
+            vector
+        };
+        // Both tools are equally far from the request; the second has an example that is like it, and one that is not.
+        let mut with = entry("s", "b", "", &[at(1.0)]);
+        with.examples = [at(0.1), at(1.5)].map(|vector| Arc::from(vector.as_slice())).to_vec();
+        let snapshot = build(vec![entry("s", "a", "", &[at(-1.0)]), with], kind).unwrap();
+        let scores = snapshot.score("request", &at(0.0), None);
+        let exact = snapshot.meanings(&at(0.0), &[0, 1]);
+        let expected = [1.0_f32.cos(), 1.0_f32.cos() + 0.3 * (0.1_f32.cos() - 1.0_f32.cos())];
+        for row in 0..2 {
+            assert!((scores.meaning[row] - expected[row]).abs() < 0.01, "{row}: {:?}", scores.meaning);
+            assert!((scores.lifted(row, exact[row]) - expected[row]).abs() < 0.01);
+        }
+    };
+    check(Kind::Exact);
+    check(Kind::Hnsw);
 }
 
 #[test]

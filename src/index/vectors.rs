@@ -85,7 +85,7 @@ impl Vectors {
 }
 
 /// Appends the codes of `floats` to `codes`; returns what one unit of them is worth, 0 for a row of zeros.
-fn encode(floats: &[f32], codes: &mut Vec<i8>) -> f32 {
+pub(super) fn encode(floats: &[f32], codes: &mut Vec<i8>) -> f32 {
     let largest = floats.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
     if largest == 0.0 {
         codes.resize(codes.len() + floats.len(), 0);

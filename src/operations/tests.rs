@@ -53,6 +53,7 @@ fn tools_are_found_under_any_usual_spelling() {
         server_hints: Arc::new(Hints::default()),
         tool_hints: Arc::new(Hints::default()),
         vectors: Vec::new(),
+        examples: Vec::new(),
     };
     let entries = vec![
         entry("git", "git_log"),

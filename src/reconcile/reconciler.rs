@@ -411,15 +411,21 @@ impl Shared {
         Ok(())
     }
 
-    /// The tools in use with their texts: server by server, in each server's order.
+    /// The tools in use with their texts, examples last: server by server, in each server's order.
     fn entries(&self, state: &State) -> Vec<(Entry, Vec<String>)> {
         let mut entries = Vec::new();
         for source in &self.sources {
             for tool in self.tools_of(source, state) {
                 let tool_hints = source.tool_hints.get(&tool.key.tool).cloned().unwrap_or_default();
-                let texts = index::texts_to_embed(tool, &source.hints, &tool_hints);
-                let entry =
-                    Entry { tool: tool.clone(), server_hints: source.hints.clone(), tool_hints, vectors: Vec::new() };
+                let mut texts = index::texts_to_embed(tool, &source.hints, &tool_hints);
+                texts.extend(index::examples_to_embed(&tool_hints));
+                let entry = Entry {
+                    tool: tool.clone(),
+                    server_hints: source.hints.clone(),
+                    tool_hints,
+                    vectors: Vec::new(),
+                    examples: Vec::new(),
+                };
                 entries.push((entry, texts));
             }
         }
@@ -546,6 +552,8 @@ impl Shared {
                 texts.iter().map(|text| state.vectors.get(&TextHash::of(text)).cloned()).collect();
             tools_without_vector += usize::from(vectors.is_none());
             entry.vectors = vectors.unwrap_or_default();
+            let examples = index::examples_to_embed(&entry.tool_hints).len();
+            entry.examples = entry.vectors.split_off(entry.vectors.len().saturating_sub(examples));
         }
         // The index keeps its own compact copies; what is kept here would be a second one.
         state.vectors = HashMap::new();

@@ -120,7 +120,7 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     let rows: Vec<usize> = pool.iter().map(|tool| tool.row).collect();
     for (tool, meaning) in pool.iter_mut().zip(snapshot.meanings(query_vector, &rows)) {
         let about = fuse(tool.meaning, tool.words);
-        tool.meaning = meaning;
+        tool.meaning = scores.lifted(tool.row, meaning);
         tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
     }
     pool.sort_by(|a, b| b.named.cmp(&a.named).then(b.score.total_cmp(&a.score)).then(a.row.cmp(&b.row)));

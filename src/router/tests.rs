@@ -65,7 +65,13 @@ fn entry(tool: &str, input_schema: Value, hints: Hints) -> Entry {
     };
     let texts = index::texts_to_embed(&tool, &Hints::default(), &hints);
     let vectors = texts.iter().map(|text| Arc::from(embed(text))).collect();
-    Entry { tool: Arc::new(tool), server_hints: Arc::default(), tool_hints: Arc::new(hints), vectors }
+    Entry {
+        tool: Arc::new(tool),
+        server_hints: Arc::default(),
+        tool_hints: Arc::new(hints),
+        vectors,
+        examples: Vec::new(),
+    }
 }
 
 const OFFICE: &[&str] = &[

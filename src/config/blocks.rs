@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::domain::did_you_mean;
+
 use super::json::{Data, Member, Node};
-use super::nearest::did_you_mean;
 use super::values::{At, bytes, cores, object, text, time, whole};
 use super::{Fault, HealthCheck, HealthMethod, Orchestrator, Resources};
 

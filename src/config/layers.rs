@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::domain::{did_you_mean, nearest};
+
 use super::home::{Home, set};
-use super::nearest::{did_you_mean, nearest};
 use super::settings_file::{self, SettingsFile};
 use super::{Env, Fault, Request, SettingValue, Settings, below, expand, read, toml_text};
 

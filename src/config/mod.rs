@@ -13,7 +13,6 @@ mod json;
 mod keys;
 mod known_servers;
 mod layers;
-mod nearest;
 mod read;
 mod recursion;
 mod registry;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::domain::{did_you_mean, nearest};
+
 use super::blocks;
 use super::entry::{self, Surroundings};
 use super::home::{Home, set, user_folder};
 use super::json::{self, Member, Node};
-use super::nearest::{did_you_mean, nearest};
 use super::values::join;
 use super::{Env, Fault, Orchestrator, Request, ServerConfig, Settings, expand, read};
 

@@ -5,6 +5,7 @@ mod confidence;
 mod effect;
 mod error_chain;
 mod input_schema;
+mod nearest;
 mod server_name;
 #[cfg(test)]
 mod tests;
@@ -14,5 +15,6 @@ pub use confidence::Confidence;
 pub use effect::Effect;
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
+pub use nearest::{did_you_mean, nearest};
 pub use server_name::{BadServerName, ServerName};
 pub use tool::{Hints, Tool, ToolKey};

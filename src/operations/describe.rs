@@ -55,12 +55,14 @@ impl ToolLine {
     /// With its place in a ranking.
     #[must_use]
     pub fn ranked(tool: &Tool, candidate: &Candidate) -> Self {
-        Self {
-            confidence: Some(rounded(candidate.confidence)),
-            why: candidate.reasons.iter().map(reason_text).collect(),
-            ..Self::plain(tool)
-        }
+        Self { confidence: Some(rounded(candidate.confidence)), why: why(candidate), ..Self::plain(tool) }
     }
+}
+
+/// Why a tool was ranked where it is, a few words each.
+#[must_use]
+pub fn why(candidate: &Candidate) -> Vec<String> {
+    candidate.reasons.iter().map(reason_text).collect()
 }
 
 fn reason_text(reason: &Reason) -> String {

@@ -13,12 +13,11 @@ use crate::upstream::Answer;
 use super::advice::{self, Advice};
 use super::call_tool::Checked;
 use super::describe::rounded;
+use super::route::RANKED;
 use super::{Error, OpContext, Operations, Routed};
 
 /// Below this probability that any tool fits, the choice is offered with a doubt. A guess.
 const PROBABLY_NONE: f32 = 0.33;
-/// Candidates that are ranked: more than are ever offered, so that parameters can speak for a lower one.
-const RANKED: usize = 10;
 
 /// What is to be done.
 #[derive(Debug, Clone, Default)]
@@ -200,12 +199,12 @@ impl Operations {
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
-        let routed = self.route(request, Some(&execution.params), RANKED, None).await?;
+        let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
         let Some(tool) = routed.tool(0).cloned() else {
             return Ok(Advice::on_ranking(OutcomeKind::NoMatch, nothing_to_run(&routed), &routed, 0).into());
         };
         let confidence = routed.ranking.is_right;
-        match router::decide(&routed.ranking, tool.effect, &self.settings.bars) {
+        match decision {
             Decision::Run => {
                 let chosen = Chosen { tool, confidence, is_named: false, instead_of: None };
                 self.run(execution, chosen, Some(&routed)).await

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::{Tool, ToolKey};
+use crate::domain::{Effect, Tool, ToolKey};
 use crate::reconcile::Known;
-use crate::router::{self, RankOptions, Ranking};
+use crate::router::{self, Decision, RankOptions, Ranking};
 
 use super::{Error, Operations};
+
+/// Candidates that `execute` ranks: more than are ever offered, so that parameters can speak for a lower one.
+pub(super) const RANKED: usize = 10;
 
 /// A ranking, and what it is a ranking of.
 #[derive(Debug)]
@@ -29,6 +32,20 @@ impl Routed {
 }
 
 impl Operations {
+    /// Ranks the tools for a request and says what [`Self::execute`] does with that, parameters that do not fit aside: the
+    /// one door to both, for those that test the routing without running anything.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::route`].
+    pub async fn decide(&self, request: &str, params: Option<&Value>) -> Result<(Routed, Decision), Error> {
+        let routed = self.route(request, params, RANKED, None).await?;
+        let effect = routed.tool(0).map_or(Effect::Write, |tool| tool.effect);
+        let decision = router::decide(&routed.ranking, effect, &self.settings.bars);
+        Ok((routed, decision))
+    }
+
     /// Ranks the tools for a request. Only tools that `allowed` lets through take part.
     ///
     /// Cancel safe.

@@ -13,6 +13,7 @@ pub mod index;
 pub mod operations;
 pub mod reconcile;
 pub mod router;
+pub mod routes;
 pub mod supervisor;
 pub mod telemetry;
 pub mod upstream;

@@ -44,5 +44,6 @@ pub(super) fn of_outcome(outcome: OutcomeKind) -> Exit {
 
 /// The exit code of a failure.
 pub(super) fn of(fault: &anyhow::Error) -> Exit {
-    if fault.is::<crate::config::Error>() { Exit::Config } else { Exit::Failed }
+    let is_config = fault.is::<crate::config::Error>() || fault.is::<crate::routes::Error>();
+    if is_config { Exit::Config } else { Exit::Failed }
 }

@@ -12,6 +12,8 @@ mod prepare;
 mod progress;
 mod query;
 mod serve;
+mod test;
+mod test_report;
 mod tools;
 
 use std::path::PathBuf;
@@ -91,6 +93,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Measure the routing on folders of requests with known answers
     Eval(eval::EvalArgs),
+    /// Check that requests go to the tools that routes files expect
+    Test(test::TestArgs),
     /// Start demo servers and route real requests to them
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -169,6 +173,7 @@ async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
         Some(Command::Index(command)) => index::index(&global, &command).await,
         Some(Command::Config(command)) => config::config(&global, &command),
         Some(Command::Eval(args)) => eval::eval(&global, &args),
+        Some(Command::Test(args)) => test::test(&global, &args).await,
         Some(Command::Demo(args)) => demo::demo(&global, &args).await,
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut CommandLine::command(), "mcporch", &mut Out::stdout());

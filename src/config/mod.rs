@@ -100,6 +100,19 @@ impl Config {
         self.servers.iter().find(|server| server.name == *name)
     }
 
+    /// This configuration with the servers of another one added, and the names that both have: of those, the other one's
+    /// server counts. Settings and home stay.
+    #[must_use]
+    pub fn with_servers_of(&self, other: &Self) -> (Self, Vec<ServerName>) {
+        let mut both = self.clone();
+        both.servers.retain(|server| other.server(&server.name).is_none());
+        let is_here = |server: &&ServerConfig| self.server(&server.name).is_some();
+        let replaced = other.servers.iter().filter(is_here).map(|server| server.name.clone()).collect();
+        both.servers.extend(other.servers.iter().cloned());
+        both.registry_files.extend(other.registry_files.iter().cloned());
+        (both, replaced)
+    }
+
     /// The warnings, then why single servers are refused. Disabled servers are left out.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         let refusals =

@@ -579,7 +579,11 @@ fn examples_load_without_a_word() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
     let mut request = Request::default();
     for entry in fs::read_dir(folder).unwrap() {
-        request.registries.push(entry.unwrap().path());
+        let path = entry.unwrap().path();
+        // The routes beside them are no registry.
+        if path.extension().is_some_and(|end| end == "json") {
+            request.registries.push(path);
+        }
     }
     let world = World { request, ..World::new() }.var("CHAT_API_KEY", "k");
     assert_eq!(world.told(), "");

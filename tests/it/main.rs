@@ -9,4 +9,5 @@ mod harness;
 mod homes;
 mod protocol;
 mod routing;
+mod test_command;
 mod tidy;

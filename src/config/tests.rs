@@ -610,13 +610,13 @@ fn shipped_hints_are_for_what_is_started_not_for_names() {
 fn every_known_server_has_a_file_of_tools_with_several_sentences_each() {
     for (program, tools, least) in [("mcp-server-time", 2, 5), ("workspace-mcp", 119, 5), ("git-mcp-server", 28, 5)] {
         let launch = Launch::Child { command: program.to_owned(), args: Vec::new(), env: Vec::new(), cwd: None };
-        let hints = super::known_tool_hints(&launch);
+        let hints = known_tool_hints(&launch);
         assert_eq!(hints.len(), tools, "{program}");
         for (tool, hints) in &hints {
             assert!(hints.examples.len() >= least, "{program} {tool}: {:?}", hints.examples);
             assert!(hints.examples.iter().all(|text| !text.trim().is_empty()), "{program} {tool}");
         }
     }
-    let programs = super::known_servers::programs_without_tools();
+    let programs = known_servers::programs_without_tools();
     assert_eq!(programs, Vec::<String>::new(), "these name a file of tools that is not there, or is empty");
 }

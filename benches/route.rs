@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use mcporch::domain::{Effect, Hints, InputSchema, ServerName, Tool, ToolKey};
+use mcporch::domain::{Effect, EffectSource, Hints, InputSchema, ServerName, Tool, ToolKey};
 use mcporch::index::{Entry, Kind, Options, Snapshot};
 use mcporch::router::{RankOptions, rank};
 use serde_json::json;
@@ -57,6 +57,7 @@ fn catalogue(count: usize) -> Vec<Entry> {
             description,
             input_schema: InputSchema::of(&json!({"type": "object", "properties": {"id": {"description": "The number of it"}}, "required": ["id"]})),
             effect: Effect::Read,
+            effect_source: EffectSource::Announced,
             is_idempotent: true,
             raw: Arc::from("{}"),
         }),

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo_server;
 pub mod domain;
+pub mod effects;
 pub mod embedder;
 pub mod evaluation;
 pub mod gateway;

@@ -1,4 +1,4 @@
-//! What a tool does to the world, as far as its server says.
+//! What a tool does to the world, and how that is known.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +6,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Changes nothing (`readOnlyHint: true`).
+    /// Changes nothing.
     Read,
-    /// Changes something, or does not say.
+    /// Changes something, or may.
     Write,
-    /// May destroy what it touches (`destructiveHint: true`).
+    /// May destroy what it touches.
     Destructive,
 }
 
 impl Effect {
-    /// From the hints of MCP's `ToolAnnotations`. A tool that says nothing counts as `Write`: the specification's default
-    /// for `destructiveHint` is true, but most servers leave it out on harmless tools, so silence is not taken as a threat.
-    #[must_use]
-    pub fn from_hints(read_only: Option<bool>, destructive: Option<bool>) -> Self {
-        match (read_only, destructive) {
-            (Some(true), _) => Self::Read,
-            (_, Some(true)) => Self::Destructive,
-            _ => Self::Write,
-        }
-    }
-
     /// The word used in answers, logs and settings.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -33,6 +22,30 @@ impl Effect {
             Self::Read => "read",
             Self::Write => "write",
             Self::Destructive => "destructive",
+        }
+    }
+}
+
+/// How the effect of a tool is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectSource {
+    /// Its server says so.
+    Announced,
+    /// Its server does not say, or says half; it was guessed from the tool's words.
+    Guessed,
+    /// Its server says something more harmless than the tool's own name.
+    Overruled,
+}
+
+impl EffectSource {
+    /// The word used in answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Guessed => "guessed",
+            Self::Overruled => "overruled",
         }
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 mod tool;
 
 pub use confidence::Confidence;
-pub use effect::Effect;
+pub use effect::{Effect, EffectSource};
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
 pub use nearest::{did_you_mean, nearest};

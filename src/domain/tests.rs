@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Confidence, Effect, InputSchema, ServerName};
+use super::{Confidence, InputSchema, ServerName};
 
 #[test]
 fn server_names_are_short_printable_and_trimmed() {
@@ -26,17 +26,6 @@ fn confidence_is_always_a_probability() {
     check(-1.0, 0.0);
     check(f32::NAN, 0.0);
     check(f32::INFINITY, 1.0);
-}
-
-#[test]
-fn silence_about_effects_counts_as_writing() {
-    let check = |read_only, destructive, expected| assert_eq!(Effect::from_hints(read_only, destructive), expected);
-    check(Some(true), None, Effect::Read);
-    check(Some(true), Some(true), Effect::Read);
-    check(Some(false), Some(true), Effect::Destructive);
-    check(None, Some(true), Effect::Destructive);
-    check(Some(false), Some(false), Effect::Write);
-    check(None, None, Effect::Write);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Effect, InputSchema, ServerName};
+use super::{Effect, EffectSource, InputSchema, ServerName};
 use serde::{Deserialize, Serialize};
 
 /// Names one tool of one server. Written `server.tool`.
@@ -32,9 +32,12 @@ pub struct Tool {
     pub description: String,
     /// JSON Schema of the arguments; any object when the server gave none.
     pub input_schema: InputSchema,
-    /// From the annotations.
+    /// What it does to the world.
     pub effect: Effect,
-    /// Calling twice does no more than calling once (`idempotentHint`, or a read).
+    /// How that is known.
+    pub effect_source: EffectSource,
+    /// Calling twice does no more than calling once: `idempotentHint`, or a read that was announced. A guess is no reason
+    /// to send a call again.
     pub is_idempotent: bool,
     /// The tool object as the server sent it, byte for byte.
     pub raw: Arc<str>,

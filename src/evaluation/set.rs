@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::{Effect, Hints, InputSchema, ServerName, Tool, ToolKey};
+use crate::domain::{Effect, EffectSource, Hints, InputSchema, ServerName, Tool, ToolKey};
 
 use super::Error;
 
@@ -138,6 +138,7 @@ fn tool(line: ToolLine) -> Tool {
         description: line.description.unwrap_or_default(),
         input_schema: line.input_schema.as_ref().map_or_else(InputSchema::any_object, InputSchema::of),
         effect: Effect::Write,
+        effect_source: EffectSource::Guessed,
         is_idempotent: false,
         raw: Arc::from(""),
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::kernel::Path;
 use super::*;
-use crate::domain::{Effect, InputSchema, ServerName, ToolKey};
+use crate::domain::{Effect, EffectSource, InputSchema, ServerName, ToolKey};
 
 const DIMENSIONS: usize = 48;
 
@@ -45,6 +45,7 @@ fn entry(server: &str, name: &str, description: &str, vectors: &[Vec<f32>]) -> E
                 &json!({"type": "object", "properties": {"city": {"description": "Where it is"}}}),
             ),
             effect: Effect::Read,
+            effect_source: EffectSource::Announced,
             is_idempotent: true,
             raw: Arc::from("{}"),
         }),

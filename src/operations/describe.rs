@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Confidence, Tool};
+use crate::domain::{Confidence, EffectSource, Tool};
 use crate::router::{Candidate, Reason};
 
 /// Parameters named in a signature; the rest is an ellipsis.
@@ -26,6 +26,9 @@ pub struct ToolLine {
     pub about: String,
     /// `read`, `write` or `destructive`.
     pub effect: &'static str,
+    /// Whether the effect is a guess.
+    #[serde(skip)]
+    pub is_effect_guessed: bool,
     /// Probability that it is the right one; absent where nothing was ranked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
@@ -46,6 +49,7 @@ impl ToolLine {
             signature: signature(&tool.input_schema.to_value()),
             about: first_sentence(if tool.description.is_empty() { &tool.title } else { &tool.description }),
             effect: tool.effect.word(),
+            is_effect_guessed: tool.effect_source == EffectSource::Guessed,
             confidence: None,
             why: Vec::new(),
             plan: None,

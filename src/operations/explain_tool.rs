@@ -30,6 +30,8 @@ pub struct ExplainOutput {
     pub description: String,
     /// `read`, `write` or `destructive`.
     pub effect: &'static str,
+    /// `announced`, `guessed` from the tool's words, or `overruled` because its name says worse than its server.
+    pub effect_source: &'static str,
     /// May a call be repeated without harm?
     pub is_idempotent: bool,
     /// Whole.
@@ -85,6 +87,7 @@ impl Operations {
             title: tool.title.clone(),
             description,
             effect: tool.effect.word(),
+            effect_source: tool.effect_source.word(),
             is_idempotent: tool.is_idempotent,
             input_schema: tool.input_schema.to_value(),
             output_schema: raw.get("outputSchema").cloned(),

@@ -8,7 +8,7 @@ use super::mend_params::mend;
 use super::plans::Plans;
 use super::resolve::resolve;
 use super::{compact_schema, first_sentence, schema_within, signature};
-use crate::domain::{Effect, Hints, InputSchema, ServerName, Tool, ToolKey};
+use crate::domain::{Effect, EffectSource, Hints, InputSchema, ServerName, Tool, ToolKey};
 use crate::index::{Entry, Options, Snapshot};
 
 #[test]
@@ -84,6 +84,7 @@ fn a_tool(server: &str, tool: &str) -> Arc<Tool> {
         description: String::new(),
         input_schema: InputSchema::any_object(),
         effect: Effect::Read,
+        effect_source: EffectSource::Announced,
         is_idempotent: true,
         raw: "{}".into(),
     })

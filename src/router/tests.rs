@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Confidence, Effect, Hints, InputSchema, ServerName, Tool, ToolKey};
+use crate::domain::{Confidence, Effect, EffectSource, Hints, InputSchema, ServerName, Tool, ToolKey};
 use crate::index::{self, Entry, Options, Snapshot};
 
 const DIMENSIONS: usize = 64;
@@ -60,6 +60,7 @@ fn entry(tool: &str, input_schema: Value, hints: Hints) -> Entry {
         description: description.to_owned(),
         input_schema: InputSchema::of(&input_schema),
         effect: Effect::Read,
+        effect_source: EffectSource::Announced,
         is_idempotent: true,
         raw: Arc::from("{}"),
     };

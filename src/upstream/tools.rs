@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Effect, InputSchema, ServerName, Tool, ToolKey};
+use crate::domain::{Effect, EffectSource, InputSchema, ServerName, Tool, ToolKey};
+use crate::effects;
 use crate::wire::Members;
 
 use super::{CallOptions, Error, Phase, Session};
@@ -199,7 +200,12 @@ fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut V
     });
     let annotations = announced.annotations.and_then(|raw| serde_json::from_str(raw.get()).ok());
     let annotations: Annotations = annotations.unwrap_or_default();
-    let effect = Effect::from_hints(annotations.read_only_hint.as_bool(), annotations.destructive_hint.as_bool());
+    let said = effects::Announced {
+        read_only: annotations.read_only_hint.as_bool(),
+        destructive: annotations.destructive_hint.as_bool(),
+    };
+    let judged = effects::judge(&name, &description, &input_schema, said);
+    let is_announced_read = judged.effect == Effect::Read && judged.source == EffectSource::Announced;
     let title = text(announced.title).or_else(|| annotations.title.as_str().map(str::to_owned));
     Ok(Tool {
         title: title.unwrap_or_default(),
@@ -207,8 +213,9 @@ fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut V
         key: ToolKey { server: server.clone(), tool: name },
         description,
         input_schema,
-        effect,
-        is_idempotent: effect == Effect::Read || annotations.idempotent_hint.as_bool() == Some(true),
+        effect: judged.effect,
+        effect_source: judged.source,
+        is_idempotent: is_announced_read || annotations.idempotent_hint.as_bool() == Some(true),
     })
 }
 

@@ -119,7 +119,7 @@ fn server_line(server: &ServerLine) -> String {
 }
 
 pub(super) fn explained(output: &ExplainOutput) -> String {
-    let mut text = format!("{} [{}]\n{}\n", output.tool, output.effect, output.description);
+    let mut text = format!("{} [{}, {}]\n{}\n", output.tool, output.effect, output.effect_source, output.description);
     let _infallible = writeln!(text, "params schema: {}", output.input_schema);
     if let Some(schema) = &output.output_schema {
         let _infallible = writeln!(text, "result schema: {schema}");
@@ -134,7 +134,8 @@ fn tool_line(line: &ToolLine) -> String {
     let confidence = line.confidence.map_or_else(String::new, |confidence| format!(", {confidence:.2}"));
     let about = if line.about.is_empty() { String::new() } else { format!(" — {}", line.about) };
     let signature = if line.signature.is_empty() { String::new() } else { format!("({})", line.signature) };
-    format!("{}{signature}{about} [{}{confidence}]", line.tool, line.effect)
+    let doubt = if line.is_effect_guessed { "?" } else { "" };
+    format!("{}{signature}{about} [{}{doubt}{confidence}]", line.tool, line.effect)
 }
 
 fn outcome_word(outcome: OutcomeKind) -> &'static str {

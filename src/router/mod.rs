@@ -5,6 +5,7 @@ mod calibration;
 mod decision;
 mod ranking;
 mod reasons;
+mod steps;
 mod values;
 
 #[cfg(test)]
@@ -14,3 +15,4 @@ pub use calibration::{FEATURE_NAMES, Features};
 pub use decision::{Bars, Decision, decide};
 pub use ranking::{Candidate, RankOptions, Ranking, rank};
 pub use reasons::Reason;
+pub use steps::{StepText, split_steps};

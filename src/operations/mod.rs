@@ -19,6 +19,7 @@ mod request_vector;
 mod resolve;
 mod route;
 mod slim_schema;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLin
 pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use route::Routed;
 pub use slim_schema::{compact_schema, schema_within};
+pub use steps::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,4 +10,5 @@ mod homes;
 mod protocol;
 mod routing;
 mod test_command;
+mod steps;
 mod tidy;

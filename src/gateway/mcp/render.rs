@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::operations::{
-    Advice, CapabilitiesOutput, ExplainOutput, FindOutput, OutcomeKind, RouteInfo, ServerLine, ToolLine,
+    Advice, CapabilitiesOutput, ExplainOutput, FindOutput, OutcomeKind, RouteInfo, ServerLine, StepReport, StepState,
+    StepsOutcome, StepsOutput, ToolLine,
 };
 
 pub(super) fn found(output: &FindOutput) -> String {
@@ -130,6 +131,49 @@ pub(super) fn explained(output: &ExplainOutput) -> String {
     text
 }
 
+/// One line for each step, with its result or what it lacks below.
+#[cfg_attr(not(test), expect(dead_code, reason = "`execute` does not ask for steps yet"))]
+pub(super) fn steps_text(output: &StepsOutput) -> String {
+    let outcome = match output.outcome {
+        StepsOutcome::Done => "done",
+        StepsOutcome::NeedsSteps => "needs_steps",
+        StepsOutcome::Failed => "failed",
+        StepsOutcome::DryRun => "dry_run",
+    };
+    let mut text = format!("{outcome}: {}.", output.message);
+    for (place, step) in output.steps.iter().enumerate() {
+        let _infallible = write!(text, "\n{}. {}", place + 1, step_line(step));
+        if let Some(result) = &step.result {
+            let _infallible = write!(text, "\n   {}", result.replace('\n', "\n   "));
+        }
+        for line in &step.plan.candidates {
+            let _infallible = write!(text, "\n   - {}", tool_line(line));
+        }
+    }
+    text
+}
+
+fn step_line(step: &StepReport) -> String {
+    let plan = &step.plan;
+    let state = match step.state {
+        StepState::Done => "done",
+        StepState::Failed => "failed",
+        StepState::Open => "open",
+    };
+    let tool = plan.tool.as_deref().unwrap_or("no tool fits");
+    let effect = plan.effect.map_or_else(String::new, |effect| format!("{effect}, "));
+    let mut line = format!("[{state}] {} → {tool} [{effect}{:.2}]", plan.request, plan.confidence);
+    let needs: Vec<String> = plan.needs.iter().map(|place| (place + 1).to_string()).collect();
+    if !needs.is_empty() {
+        let into = plan.result_into.as_ref().map_or_else(String::new, |name| format!(", into {name}"));
+        let _infallible = write!(line, "; needs the result of {}{into}", needs.join(", "));
+    }
+    if !plan.missing.is_empty() {
+        let _infallible = write!(line, "; missing: {}", plan.missing.join(", "));
+    }
+    line
+}
+
 fn tool_line(line: &ToolLine) -> String {
     let confidence = line.confidence.map_or_else(String::new, |confidence| format!(", {confidence:.2}"));
     let about = if line.about.is_empty() { String::new() } else { format!(" — {}", line.about) };
@@ -147,5 +191,46 @@ fn outcome_word(outcome: OutcomeKind) -> &'static str {
         OutcomeKind::NeedsConfirmation => "needs_confirmation",
         OutcomeKind::NoMatch => "no_match",
         OutcomeKind::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::operations::PlannedStep;
+
+    #[test]
+    fn steps_are_short_lines_with_what_is_done_and_what_is_missing() {
+        let step = |request: &str, state, result: Option<&str>, needs: &[usize], missing: &[&str]| StepReport {
+            plan: PlannedStep {
+                request: request.to_owned(),
+                tool: Some("files.read".to_owned()),
+                confidence: 0.914,
+                decision: serde_json::from_value(json!("run")).unwrap(),
+                effect: Some("read"),
+                needs: needs.to_vec(),
+                params: json!({}),
+                result_into: None,
+                missing: missing.iter().map(|name| (*name).to_owned()).collect(),
+                candidates: Vec::new(),
+                is_certain: true,
+            },
+            state,
+            result: result.map(str::to_owned),
+        };
+        let output = StepsOutput {
+            outcome: StepsOutcome::NeedsSteps,
+            message: "go on".to_owned(),
+            steps: vec![
+                step("read a.txt", StepState::Done, Some("one\ntwo"), &[], &[]),
+                step("mail it", StepState::Open, None, &[0], &["to"]),
+            ],
+        };
+        let expected = "needs_steps: go on.\n\
+                        1. [done] read a.txt → files.read [read, 0.91]\n   one\n   two\n\
+                        2. [open] mail it → files.read [read, 0.91]; needs the result of 1; missing: to";
+        assert_eq!(steps_text(&output), expected);
     }
 }

@@ -1,0 +1,166 @@
+//! Which parameters of a step are beyond doubt: none needed, the one value that the words have, or the one result that
+//! they speak of. Everything else is left to the caller, who can read.
+
+use serde_json::{Map, Value};
+
+use crate::domain::InputSchema;
+use crate::router::StepText;
+
+/// Parameters that take any text as such. `query` is not among them: who asks to "search it" means to search in it.
+const FREE_TEXT: &[&str] = &["body", "content", "input", "markdown", "message", "note", "text"];
+
+/// What is known of a step's parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Parameters {
+    /// All that is needed; an object.
+    Known(Value),
+    /// This one takes the text of the needed step's result; nothing else is needed.
+    Result(String),
+    /// Not certain: names of required parameters without a value, or none where only optional ones are in question.
+    Missing(Vec<String>),
+}
+
+/// Reads the parameters for a tool with this schema out of a step's words.
+pub(super) fn parameters(step: &StepText, schema: &InputSchema) -> Parameters {
+    let outline = schema.outline();
+    let required: Vec<&str> = outline.required.iter().map(AsRef::as_ref).collect();
+    let missing = || Parameters::Missing(required.iter().map(|name| (*name).to_owned()).collect());
+    let values = values(&step.text);
+    match (required.as_slice(), values.as_slice(), step.needs.len()) {
+        ([], [], 0) => Parameters::Known(Value::Object(Map::new())),
+        ([name], [value], 0) if is_text(schema, name) => {
+            Parameters::Known(Value::Object(Map::from_iter([((*name).to_owned(), Value::from(*value))])))
+        }
+        ([name], [], 1) if step.takes_result && is_text(schema, name) && FREE_TEXT.contains(name) => {
+            Parameters::Result((*name).to_owned())
+        }
+        _ => missing(),
+    }
+}
+
+/// A string, and any string.
+fn is_text(schema: &InputSchema, name: &str) -> bool {
+    let schema = schema.to_value();
+    let about = &schema["properties"][name];
+    about["type"] == "string" && about.get("enum").is_none()
+}
+
+/// What in the words can only be a value: quotations, addresses, paths, numbers. A capitalised word may be one too, and
+/// makes the words doubtful: it is given as a value of no use, so that there is one too many.
+fn values(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    // Quotations first: what is inside them is no value of its own.
+    while let Some((before, inside, behind)) = next_quotation(rest) {
+        found.extend(plain_values(before, found.is_empty() && std::ptr::eq(before.as_ptr(), text.as_ptr())));
+        found.push(inside);
+        rest = behind;
+    }
+    found.extend(plain_values(rest, std::ptr::eq(rest.as_ptr(), text.as_ptr())));
+    found
+}
+
+fn next_quotation(text: &str) -> Option<(&str, &str, &str)> {
+    let mut previous = ' ';
+    for (at, letter) in text.char_indices() {
+        let closing = match letter {
+            '"' | '`' => Some(letter),
+            '\'' if previous.is_whitespace() => Some('\''),
+            '“' => Some('”'),
+            _ => None,
+        };
+        previous = letter;
+        let start = at + letter.len_utf8();
+        if let Some(closing) = closing
+            && let Some(len) = text[start..].find(closing)
+        {
+            return Some((&text[..at], &text[start..start + len], &text[start + len + closing.len_utf8()..]));
+        }
+    }
+    None
+}
+
+/// `opens` when the text begins the step, whose first word is capitalised for another reason.
+fn plain_values(text: &str, opens: bool) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (place, token) in text.split_whitespace().enumerate() {
+        let bare = token.trim_matches(|mark: char| matches!(mark, ',' | ';' | ':' | '!' | '?' | '(' | ')'));
+        let bare = bare.trim_end_matches('.');
+        let is_first = opens && place == 0;
+        let mut letters = bare.chars();
+        let is_number = letters.next().is_some_and(char::is_numeric);
+        let is_address = bare.len() > 1 && bare.contains(['/', '\\', '@', '_']);
+        let is_file = bare.rsplit_once('.').is_some_and(|(name, end)| {
+            !name.is_empty() && (1..=5).contains(&end.len()) && end.chars().all(|letter| letter.is_ascii_alphanumeric())
+        });
+        let is_name = !is_first && bare.chars().next().is_some_and(char::is_uppercase);
+        if is_number || is_address || is_file || is_name {
+            found.push(bare);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(text: &str, needs: &[usize], properties: &Value, required: &Value, expected: &Parameters) {
+        let takes_result = text.contains(" it") || text.contains("result");
+        let step = StepText { text: text.to_owned(), needs: needs.to_vec(), takes_result, is_certain: true };
+        let schema = InputSchema::of(&json!({"properties": properties, "required": required}));
+        assert_eq!(parameters(&step, &schema), *expected, "{text}");
+    }
+
+    fn known(value: Value) -> Parameters {
+        Parameters::Known(value)
+    }
+
+    fn missing(names: &[&str]) -> Parameters {
+        Parameters::Missing(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_only_value_goes_into_the_only_text() {
+        let path = json!({"path": {"type": "string"}, "limit": {"type": "integer"}});
+        let needed = json!(["path"]);
+        check("read a.txt", &[], &path, &needed, &known(json!({"path": "a.txt"})));
+        check("Read the file 'my notes'.", &[], &path, &needed, &known(json!({"path": "my notes"})));
+        check("look into /tmp/x?", &[], &path, &needed, &known(json!({"path": "/tmp/x"})));
+        check("read the file", &[], &path, &needed, &missing(&["path"]));
+        check("read a.txt and b.txt", &[], &path, &needed, &missing(&["path"]));
+        check("read the first 3 lines of a.txt", &[], &path, &needed, &missing(&["path"]));
+        check("read Anna's copy of a.txt", &[], &path, &needed, &missing(&["path"]));
+        check("read a.txt", &[], &json!({"path": {"type": "integer"}}), &needed, &missing(&["path"]));
+        check("read a.txt", &[], &json!({"path": {"type": "string", "enum": ["x"]}}), &needed, &missing(&["path"]));
+        check("read a.txt", &[], &json!({}), &needed, &missing(&["path"]));
+        check("read a.txt", &[], &path, &json!(["path", "limit"]), &missing(&["path", "limit"]));
+    }
+
+    #[test]
+    fn nothing_is_needed_where_nothing_is_said() {
+        check("list the files", &[], &json!({}), &json!([]), &known(json!({})));
+        check("list the files in /tmp", &[], &json!({"path": {"type": "string"}}), &json!([]), &missing(&[]));
+        check("list the mails of Anna", &[], &json!({}), &json!([]), &missing(&[]));
+        check("show it", &[0], &json!({}), &json!([]), &missing(&[]));
+    }
+
+    #[test]
+    fn one_result_goes_into_a_free_text() {
+        let text = json!({"text": {"type": "string"}});
+        let needed = json!(["text"]);
+        check("count the words of it", &[0], &text, &needed, &Parameters::Result("text".to_owned()));
+        check(
+            "count the words of its title",
+            &[0],
+            &json!({"id": {"type": "string"}}),
+            &json!(["id"]),
+            &missing(&["id"]),
+        );
+        check("find 'x' in the result", &[0], &text, &needed, &missing(&["text"]));
+        check("compare the results", &[0, 1], &text, &needed, &missing(&["text"]));
+        check("put the first line down", &[0], &text, &needed, &missing(&["text"]));
+    }
+}

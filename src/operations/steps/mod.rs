@@ -47,7 +47,7 @@ pub struct PlannedStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// Probability that this tool is the right one.
-    pub confidence: f32,
+    pub confidence: f64,
     /// What may be done with it.
     pub decision: Decision,
     /// `read`, `write` or `destructive`, where there is a tool.

@@ -72,7 +72,7 @@ impl Operations {
         };
         match self.check(tool, &params) {
             Checked::Problems(problems) => Given::Fault(problems.join("; ")),
-            Checked::Fit(arguments) => match self.send(cx, tool, &arguments).await {
+            Checked::Fit(params, _) => match self.send(cx, tool, &params.to_string()).await {
                 Ok(outcome) => read(&outcome.answer),
                 Err(fault) => Given::Fault(fault.one_line()),
             },

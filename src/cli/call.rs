@@ -1,10 +1,10 @@
 //! `mcporch execute` and `mcporch call`: real calls from the command line.
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::operations::{Advice, ExecuteInput, ExecuteOutput, OpContext, RouteInfo};
+use crate::operations::{Advice, ExecuteInput, ExecuteOutput, OpContext, RouteInfo, StepState, StepsOutput};
 
 use super::exit_code::{self, Exit};
 use super::output::{DIM, Out, WARN, painted};
@@ -23,6 +23,18 @@ pub(super) struct ExecuteArgs {
     /// Only say what would run
     #[arg(long)]
     dry_run: bool,
+    /// Whether a request for several things is planned in steps
+    #[arg(long, value_enum, default_value_t = Steps::One)]
+    steps: Steps,
+}
+
+/// How a request for several things is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Steps {
+    /// As one request for one tool
+    One,
+    /// In steps, where it clearly asks for several things; what is certain is done
+    Auto,
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +53,7 @@ pub(super) async fn execute(global: &Global, args: &ExecuteArgs) -> anyhow::Resu
         params,
         tool: args.tool.clone(),
         dry_run: args.dry_run,
+        in_steps: args.steps == Steps::Auto,
         ..ExecuteInput::default()
     };
     run(global, input).await
@@ -75,6 +88,14 @@ async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
             let result = answer.payload().unwrap_or_default();
             Ok(show_result(global, result, &route))
         }
+        ExecuteOutput::Steps(steps) => {
+            if global.json {
+                Out::stdout().json(&*steps);
+            } else {
+                show_steps(&steps);
+            }
+            Ok(exit_code::of_steps(steps.outcome))
+        }
         ExecuteOutput::Advice(advice) => {
             if global.json {
                 Out::stdout().json(&*advice);
@@ -104,6 +125,32 @@ fn show_result(global: &Global, raw: &str, route: &RouteInfo) -> Exit {
         Out::stderr().line(&painted(DIM, &ran));
     }
     if is_error { Exit::Failed } else { Exit::Done }
+}
+
+fn show_steps(steps: &StepsOutput) {
+    let mut out = Out::stdout();
+    out.line(&painted(WARN, &steps.message));
+    for (number, report) in steps.steps.iter().enumerate() {
+        let step = &report.plan;
+        let tool = step.tool.as_deref().unwrap_or("no tool");
+        let state = match report.state {
+            StepState::Done => "done",
+            StepState::Failed => "failed",
+            StepState::Open => "open",
+        };
+        let after: Vec<String> = step.needs.iter().map(|need| (need + 1).to_string()).collect();
+        let after = if after.is_empty() { String::new() } else { format!(", after {}", after.join(", ")) };
+        let effect = step.effect.map_or_else(String::new, |effect| format!("{effect}, "));
+        let head =
+            format!("{}. {state}: {} → {tool} ({}{:.2}{after})", number + 1, step.request, effect, step.confidence);
+        out.line(&head);
+        if !step.missing.is_empty() {
+            out.line(&painted(DIM, &format!("   missing: {}", step.missing.join(", "))));
+        }
+        for line in report.result.as_deref().unwrap_or_default().lines() {
+            out.line(&format!("   {line}"));
+        }
+    }
 }
 
 fn show_advice(advice: &Advice) {

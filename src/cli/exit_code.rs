@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::operations::OutcomeKind;
+use crate::operations::{OutcomeKind, StepsOutcome};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub(super) fn of_outcome(outcome: OutcomeKind) -> Exit {
         OutcomeKind::NeedsChoice | OutcomeKind::NeedsParams | OutcomeKind::NeedsConfirmation | OutcomeKind::NoMatch => {
             Exit::NothingRan
         }
+    }
+}
+
+/// The exit code of several steps.
+pub(super) fn of_steps(outcome: StepsOutcome) -> Exit {
+    match outcome {
+        StepsOutcome::Done | StepsOutcome::DryRun => Exit::Done,
+        StepsOutcome::Failed => Exit::Failed,
+        StepsOutcome::NeedsSteps => Exit::NothingRan,
     }
 }
 

@@ -14,7 +14,7 @@ use super::advice::{self, Advice};
 use super::call_tool::Checked;
 use super::describe::rounded;
 use super::route::RANKED;
-use super::{Error, OpContext, Operations, Routed};
+use super::{Error, OpContext, Operations, Routed, StepsInput, StepsOutput};
 
 /// Below this probability that any tool fits, the choice is offered with a doubt. A guess.
 const PROBABLY_NONE: f32 = 0.33;
@@ -32,6 +32,8 @@ pub struct ExecuteInput {
     pub dry_run: bool,
     /// Exactly the call that was prepared under this id; nothing else may be said with it.
     pub plan: Option<String>,
+    /// Do several things one after the other where the request clearly asks for them.
+    pub in_steps: bool,
     /// How the call was read where it could not be taken as it was written, told with the answer.
     pub lessons: Vec<String>,
 }
@@ -86,6 +88,8 @@ pub struct RouteInfo {
 pub enum ExecuteOutput {
     /// The tool's own answer, untouched.
     Done(Answer, RouteInfo),
+    /// Several steps: what was done, and what is left.
+    Steps(Box<StepsOutput>),
     /// Anything else.
     Advice(Box<Advice>),
 }
@@ -96,6 +100,7 @@ impl ExecuteOutput {
         match self {
             Self::Done(_, route) => route.lessons.extend(lessons),
             Self::Advice(advice) => advice.lessons.extend(lessons),
+            Self::Steps(_) => {}
         }
     }
 }
@@ -158,6 +163,12 @@ impl Operations {
         started: Instant,
     ) -> Result<ExecuteOutput, Error> {
         let named = input.tool.as_deref().filter(|tool| !tool.trim().is_empty());
+        // Parameters are for one tool, so a request that comes with some is one step.
+        let has_params = input.params.as_ref().is_some_and(|params| *params != serde_json::json!({}));
+        if input.in_steps && named.is_none() && !has_params && router::split_steps(&input.request).len() > 1 {
+            let input = StepsInput { request: input.request, dry_run: input.dry_run };
+            return Ok(ExecuteOutput::Steps(Box::new(self.execute_steps(cx, input).await?)));
+        }
         let execution = Execution {
             cx,
             params: input.params.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
@@ -415,6 +426,8 @@ fn log(output: &ExecuteOutput, started: Instant) {
             outcome = ?route.outcome, tool.key = format!("{}.{}", route.server, route.tool),
             confidence = route.confidence, attempts = route.attempts, duration_ms = duration_ms(), "executed"
         ),
+        // The steps have told of themselves.
+        ExecuteOutput::Steps(_) => {}
         ExecuteOutput::Advice(advice) => tracing::info!(
             outcome = ?advice.outcome, tool.key = advice.tool, confidence = advice.confidence,
             duration_ms = duration_ms(), "not executed"

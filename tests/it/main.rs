@@ -9,6 +9,6 @@ mod harness;
 mod homes;
 mod protocol;
 mod routing;
-mod test_command;
 mod steps;
+mod test_command;
 mod tidy;

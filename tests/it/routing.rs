@@ -167,3 +167,19 @@ fn find_tool_tells_as_much_as_was_asked_for() {
     let (names, brief, full) = (size("names"), size("brief"), size("full"));
     assert!(names < brief && brief < full, "{names} {brief} {full}");
 }
+
+#[test]
+fn several_things_are_done_in_steps_when_asked_to() {
+    let (home, mut client) = demo_client();
+    std::fs::write(home.file("files/notes.txt"), "one two three").unwrap();
+    let request = "read the text file notes.txt, then count the words of it";
+    let done = client.call("execute", &json!({"request": request, "steps": "auto"}));
+    let data = &done["structuredContent"];
+    assert_eq!(data["steps"].as_array().map(Vec::len), Some(2), "{done}");
+    assert_eq!(data["steps"][0]["tool"], "files.read_text_file", "{done}");
+    assert!(text(&done, 0).contains("files.read_text_file"), "{done}");
+    let one = client.call("execute", &json!({"request": request}));
+    assert!(one["structuredContent"].get("steps").is_none(), "{one}");
+    let wrong = client.call("execute", &json!({"request": request, "steps": "many"}));
+    assert!(wrong["isError"] == true && text(&wrong, 0).contains("\"auto\""), "{wrong}");
+}

@@ -84,9 +84,16 @@ impl Arguments {
         let tool = self.take_tool()?;
         let plan = self.take_text(&["plan", "plan_id"])?;
         let dry_run = self.take_switch("dry_run")?;
+        let in_steps = match self.0.remove("steps") {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => true,
+            Some(Value::String(text)) if text == "auto" => true,
+            Some(Value::String(text)) if text == "one" || text.is_empty() => false,
+            Some(_) => return Err("`steps` must be \"one\" or \"auto\"".to_owned()),
+        };
         let given = PARAMS_NAMES.iter().find_map(|name| self.0.remove(*name));
         let params = self.params(given, &mut lessons)?;
-        Ok(ExecuteInput { request: request.unwrap_or_default(), params, tool, dry_run, plan, lessons })
+        Ok(ExecuteInput { request: request.unwrap_or_default(), params, tool, dry_run, plan, in_steps, lessons })
     }
 
     /// A whole call put into one slot: `{"tool": {"name": …, "arguments": …}}`, `{"request": {"tool": …}}`, or

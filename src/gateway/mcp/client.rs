@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::operations::{ExecuteOutput, OpContext, Operations, OutcomeKind};
+use crate::operations::{ExecuteOutput, OpContext, Operations, OutcomeKind, StepsOutcome};
 use crate::upstream::ProgressSink;
 use crate::wire::{Envelope, EnvelopeKind, Line, LineWriter, Members, error_line, result_line};
 
@@ -297,6 +297,10 @@ fn executed(output: &ExecuteOutput, is_modern: bool) -> String {
             Ok(result) => answer::passed_through(result, route, is_modern),
             Err(error) => answer::own_failure(error, is_modern),
         },
+        ExecuteOutput::Steps(steps) => {
+            let is_error = steps.outcome == StepsOutcome::Failed;
+            answer::own(&render::steps_text(steps), Some(steps.as_ref()), is_error, is_modern)
+        }
         ExecuteOutput::Advice(advice) => {
             // What is needed of the caller is no failure: clients that count errors must not count it.
             let is_error = advice.outcome == OutcomeKind::Failed;

@@ -72,7 +72,8 @@ pub(super) fn list(known: &Known) -> Value {
                     "params": {"type": "object", "description": "Arguments for the tool", "additionalProperties": true},
                     "tool": {"type": "string", "description": "Exactly this tool, as server.tool; then `request` may be left out"},
                     "dry_run": {"type": "boolean", "default": false, "description": "Only say what would run, and give a plan for it"},
-                    "plan": {"type": "string", "description": "Id of a plan from an earlier answer, alone: runs it once"}
+                    "plan": {"type": "string", "description": "Id of a plan from an earlier answer, alone: runs it once"},
+                    "steps": {"type": "string", "enum": ["one", "auto"], "default": "one", "description": "auto: a request for several things is planned in steps; what is certain is done, the rest comes back as a plan"}
                 }
             },
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true},

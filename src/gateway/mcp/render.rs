@@ -132,7 +132,6 @@ pub(super) fn explained(output: &ExplainOutput) -> String {
 }
 
 /// One line for each step, with its result or what it lacks below.
-#[cfg_attr(not(test), expect(dead_code, reason = "`execute` does not ask for steps yet"))]
 pub(super) fn steps_text(output: &StepsOutput) -> String {
     let outcome = match output.outcome {
         StepsOutcome::Done => "done",

@@ -150,6 +150,7 @@ fn a_registry_with_hints_and_static_tools_is_read() {
             keywords: vec!["logo".to_owned()],
             categories: vec!["art".to_owned()],
             examples: vec!["a bakery's logo".to_owned()],
+            aliases: vec![],
         }
     );
     let [status, draw] = &server.static_tools[..] else { panic!("{:?}", server.static_tools) };

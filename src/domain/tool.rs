@@ -54,4 +54,7 @@ pub struct Hints {
     pub categories: Vec<String>,
     /// Requests it serves.
     pub examples: Vec<String>,
+    /// Other names it goes by; of a tool only.
+    #[serde(default)]
+    pub aliases: Vec<String>,
 }

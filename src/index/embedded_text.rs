@@ -63,7 +63,7 @@ fn joined(head: &str, body: &str) -> String {
 }
 
 fn hints_text(hints: &Hints) -> Option<String> {
-    let mut parts: Vec<Cow<'_, str>> = Vec::new();
+    let mut parts: Vec<Cow<'_, str>> = hints.aliases.iter().map(|alias| text::spaced(alias).into()).collect();
     if !hints.description.trim().is_empty() {
         parts.push(hints.description.trim().into());
     }
@@ -78,8 +78,9 @@ fn first_filled(texts: [&str; 3]) -> &str {
     texts.into_iter().map(str::trim).find(|text| !text.is_empty()).unwrap_or("")
 }
 
-/// Up to the first line end, or the first `.`, `!` or `?` that white space follows.
-fn first_sentence(text: &str) -> &str {
+/// Up to the first line end, or the first `.`, `!` or `?` that white space follows; 300 bytes at most.
+#[must_use]
+pub fn first_sentence(text: &str) -> &str {
     let text = text.trim();
     let mut end = text.len();
     let mut previous = ' ';

@@ -17,7 +17,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use embedded_text::{examples_to_embed, texts_to_embed};
+pub use embedded_text::{examples_to_embed, first_sentence, texts_to_embed};
 pub use error::Error;
 pub use snapshot::{NamedBy, Scores, Snapshot};
 pub use text::{plain_words, words};

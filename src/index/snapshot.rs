@@ -129,7 +129,7 @@ impl Snapshot {
         let mut by_name: Vec<(u64, u32)> = entries
             .iter()
             .enumerate()
-            .map(|(row, entry)| (hash(&name_words(&entry.tool.key.tool)), row as u32))
+            .flat_map(|(row, entry)| names(entry).map(move |name| (hash(&name_words(name)), row as u32)))
             .collect();
         by_name.sort_unstable();
         let actions =
@@ -205,14 +205,19 @@ impl Snapshot {
         &self.entries
     }
 
-    /// The place of a tool in [`Self::entries`].
+    /// The place of a tool in [`Self::entries`]; `key` may have an alias in place of the name.
     #[must_use]
     pub fn find(&self, key: &ToolKey) -> Option<usize> {
-        let found = self.by_key.binary_search_by(|row| self.entries[*row as usize].tool.key.cmp(key)).ok()?;
-        Some(self.by_key[found] as usize)
+        match self.by_key.binary_search_by(|row| self.entries[*row as usize].tool.key.cmp(key)) {
+            Ok(found) => Some(self.by_key[found] as usize),
+            Err(_) => self.find_by_name(&key.tool).into_iter().find(|row| {
+                let entry = &self.entries[*row];
+                entry.tool.key.server == key.server && entry.tool_hints.aliases.contains(&key.tool)
+            }),
+        }
     }
 
-    /// The places of all tools called so, on any server; `get_foo` finds `getFoo` too.
+    /// The places of all tools called so, by name or alias, on any server; `get_foo` finds `getFoo` too.
     #[must_use]
     pub fn find_by_name(&self, name: &str) -> Vec<usize> {
         let words = name_words(name);
@@ -220,7 +225,11 @@ impl Snapshot {
         let start = self.by_name.partition_point(|(hash, _)| *hash < wanted);
         let same_hash = self.by_name[start..].iter().take_while(|(hash, _)| *hash == wanted);
         let rows = same_hash.map(|(_, row)| *row as usize);
-        rows.filter(|row| !words.is_empty() && name_words(&self.entries[*row].tool.key.tool) == words).collect()
+        let is_called_so = |row: &usize| names(&self.entries[*row]).any(|name| name_words(name) == words);
+        let mut found: Vec<usize> = rows.filter(|row| !words.is_empty() && is_called_so(row)).collect();
+        // Name and alias may be two spellings of the same words.
+        found.dedup();
+        found
     }
 
     /// The tools that the request names exactly, each once, with the stronger way. In a longer text only names that
@@ -233,7 +242,8 @@ impl Snapshot {
         if request.len() <= 400 {
             // "delete repository" is a wish, not a name, unless the name has its space too.
             let is_name = |row: &usize| {
-                !request.contains(char::is_whitespace) || self.entries[*row].tool.key.tool.eq_ignore_ascii_case(request)
+                !request.contains(char::is_whitespace)
+                    || names(&self.entries[*row]).any(|name| name.eq_ignore_ascii_case(request))
             };
             let by = if is_compound(request) { NamedBy::Whole } else { NamedBy::Word };
             found.extend(self.find_by_name(request).into_iter().filter(is_name).map(|row| (row, by)));
@@ -285,6 +295,15 @@ impl Snapshot {
     pub fn meanings(&self, vector: &[f32], rows: &[usize]) -> Vec<f32> {
         let vector = self.vectors.read_request(vector);
         rows.iter().map(|row| vector.as_ref().map_or(0.0, |vector| self.vectors.cosine(vector, *row))).collect()
+    }
+
+    /// The cosine of two tools; 0 where either has no vector.
+    #[must_use]
+    pub fn closeness(&self, one: usize, other: usize) -> f32 {
+        let [one, other] = [self.vectors.row(one), self.vectors.row(other)];
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let lengths = (product(one, one) * product(other, other)).sqrt();
+        if lengths > 0.0 { product(one, other) / lengths } else { 0.0 }
     }
 
     /// A number for the server of a tool, below [`Self::servers_count`].
@@ -388,6 +407,11 @@ fn is_compound(token: &str) -> bool {
 /// What two spellings of one name have in common: `get_foo`, `getFoo` and `get foo` are `get foo`.
 fn name_words(name: &str) -> String {
     text::plain_words(name).join(" ")
+}
+
+/// What a tool is called: its name, then its aliases.
+fn names(entry: &Entry) -> impl Iterator<Item = &str> {
+    std::iter::once(&entry.tool.key.tool).chain(&entry.tool_hints.aliases).map(String::as_str)
 }
 
 fn count_required(schema: &InputSchema) -> u8 {

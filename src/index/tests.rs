@@ -331,3 +331,17 @@ fn verbs_agree_or_not() {
     check("the folder", "create_directory", 0.0);
     check("delete the folder", "directory", 0.0);
 }
+
+#[test]
+fn a_tool_is_found_by_its_aliases_too() {
+    let mut search = entry("mail", "search_v2", "looks through messages", &[]);
+    search.tool_hints = Arc::new(Hints { aliases: vec!["findMail".into()], ..Hints::default() });
+    let snapshot = build(vec![entry("s", "other", "something else", &[]), search], Kind::Exact).unwrap();
+    assert_eq!(snapshot.find(&key("mail", "findMail")), Some(1));
+    assert_eq!(snapshot.find(&key("s", "findMail")), None);
+    assert_eq!(snapshot.find_by_name("find_mail"), [1]);
+    assert_eq!(snapshot.find_named("call mail.find_mail now"), [(1, NamedBy::Mention)]);
+    assert!(snapshot.score("find", &[], None).words[1] > 0.0);
+    let texts = texts_to_embed(&snapshot.entries()[1].tool, &Hints::default(), &snapshot.entries()[1].tool_hints);
+    assert_eq!(texts[2..], ["search v2: find Mail"]);
+}

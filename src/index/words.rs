@@ -178,6 +178,7 @@ impl Words {
 fn for_each_field(entry: &Entry, mut take: impl FnMut(&str, f32)) {
     let tool = &entry.tool;
     take(&tool.key.tool, NAME);
+    entry.tool_hints.aliases.iter().for_each(|alias| take(alias, NAME));
     take(&tool.title, TITLE);
     take(cut(&tool.description, DESCRIPTION_BYTES_MAX), DESCRIPTION);
     take(&text::server_words(tool.key.server.as_str()), SERVER);

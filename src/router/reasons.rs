@@ -59,7 +59,8 @@ pub(crate) fn find(
         (!found.is_empty()).then_some(found)
     };
     let tool = &entry.tool;
-    reasons.extend(shared(&mut [tool.key.tool.as_str()].into_iter()).map(Reason::WordsInName));
+    let mut names = std::iter::once(&tool.key.tool).chain(&entry.tool_hints.aliases).map(String::as_str);
+    reasons.extend(shared(&mut names).map(Reason::WordsInName));
     reasons.extend(shared(&mut [tool.key.server.as_str()].into_iter()).map(Reason::WordsInServer));
     let mut hints = hint_texts(&entry.tool_hints).chain(hint_texts(&entry.server_hints));
     reasons.extend(shared(&mut hints).map(Reason::WordsInHints));

@@ -8,6 +8,7 @@ use crate::domain::{did_you_mean, nearest};
 
 use super::home::{Home, set};
 use super::settings_file::{self, SettingsFile};
+use super::tool_overrides::{self, ToolOverride, WrittenOverrides};
 use super::{Env, Fault, Request, SettingValue, Settings, below, expand, read, toml_text};
 
 /// The defaults, each with its unit and reason.
@@ -17,6 +18,7 @@ pub(super) const DEFAULTS: &str = include_str!("../../config/mcporch.toml");
 pub(super) struct Layered {
     pub(super) settings: Settings,
     pub(super) values: Vec<SettingValue>,
+    pub(super) tool_overrides: Vec<ToolOverride>,
     pub(super) warnings: Vec<Fault>,
 }
 
@@ -52,13 +54,15 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     settings.embedder.model = expand::tilde(&settings.embedder.model, env);
     settings.embedder.onnx_runtime = settings.embedder.onnx_runtime.map(|path| expand::tilde_path(&path, env));
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
-    let values = layers.slots.iter().map(Slot::shown).collect();
-    Ok(Layered { settings, values, warnings: layers.warnings })
+    let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
+    values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
+    let tool_overrides = layers.tool_overrides.finished();
+    Ok(Layered { settings, values, tool_overrides, warnings: layers.warnings })
 }
 
 /// Where a value came from.
 #[derive(Debug, Clone)]
-enum Source {
+pub(super) enum Source {
     Default,
     File { path: PathBuf, line: usize },
     Environment { name: String },
@@ -66,12 +70,22 @@ enum Source {
 }
 
 impl Source {
-    fn fault(&self, key: String, message: String, help: String) -> Fault {
+    pub(super) fn fault(&self, key: String, message: String, help: String) -> Fault {
         match self {
             Self::Default => Fault::new(Path::new("mcporch.toml"), 0, key, message, help),
             Self::File { path, line } => Fault::new(path, *line, key, message, help),
             Self::Environment { name } => Fault::new(Path::new("environment"), 0, name.clone(), message, help),
             Self::Override => Fault::new(Path::new("--set"), 0, key, message, help),
+        }
+    }
+
+    /// For people.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Default => "default".to_owned(),
+            Self::File { path, line } => format!("{}:{line}", path.display()),
+            Self::Environment { name } => format!("environment {name}"),
+            Self::Override => "--set".to_owned(),
         }
     }
 }
@@ -90,19 +104,14 @@ impl Slot {
     }
 
     fn shown(&self) -> SettingValue {
-        let origin = match &self.source {
-            Source::Default => "default".to_owned(),
-            Source::File { path, line } => format!("{}:{line}", path.display()),
-            Source::Environment { name } => format!("environment {name}"),
-            Source::Override => "--set".to_owned(),
-        };
-        SettingValue { key: self.name(), value: self.value.to_string(), origin }
+        SettingValue { key: self.name(), value: self.value.to_string(), origin: self.source.shown() }
     }
 }
 
 #[derive(Default)]
 struct Layers {
     slots: Vec<Slot>,
+    tool_overrides: WrittenOverrides,
     warnings: Vec<Fault>,
     faults: Vec<Fault>,
 }
@@ -142,6 +151,10 @@ impl Layers {
             }
         };
         for entry in entries {
+            if entry.section.as_deref() == Some(tool_overrides::SECTION) {
+                self.tool_overrides.read_entry(&path, &entry);
+                continue;
+            }
             let source = Source::File { path: path.clone(), line: entry.line };
             match entry.section.as_deref().and_then(|section| self.find(section, &entry.key)) {
                 Some(at) => self.put(at, entry.value, source),
@@ -175,6 +188,9 @@ impl Layers {
             let source = Source::Environment { name: name.clone() };
             if let Some(at) = self.slots.iter().position(|slot| variable_end(slot) == rest) {
                 self.put_text(at, &text, source);
+            } else if rest.to_lowercase().starts_with(tool_overrides::SECTION) {
+                let help = "overrides stand in the settings file, or in --set".to_owned();
+                self.warnings.push(source.fault(String::new(), "no such setting, ignored".to_owned(), help));
             } else if self.slots.iter().any(|slot| rest.starts_with(&format!("{}_", slot.section.to_uppercase()))) {
                 let known: Vec<String> = self.slots.iter().map(variable_end).collect();
                 let help = nearest(rest, known.iter().map(String::as_str))
@@ -193,6 +209,10 @@ impl Layers {
                 self.faults.push(Source::Override.fault(text.clone(), "not a setting".to_owned(), help));
                 continue;
             };
+            if section == tool_overrides::SECTION {
+                self.tool_overrides.read_set(key, value);
+                continue;
+            }
             match self.find(section, key) {
                 Some(at) => self.put_text(at, value, Source::Override),
                 None => {
@@ -232,7 +252,8 @@ impl Layers {
         }
         if !self.slots.iter().any(|slot| slot.section == section) {
             let wanted = if section.is_empty() { key } else { section };
-            if let Some(known) = nearest(wanted, self.slots.iter().map(|slot| slot.section.as_str())) {
+            let sections = self.slots.iter().map(|slot| slot.section.as_str()).chain([tool_overrides::SECTION]);
+            if let Some(known) = nearest(wanted, sections) {
                 return format!("did you mean section [{known}]?");
             }
         }
@@ -241,6 +262,9 @@ impl Layers {
 
     /// Rules between two settings.
     fn compare(&mut self) {
+        self.tool_overrides.compare();
+        self.warnings.append(&mut self.tool_overrides.warnings);
+        self.faults.append(&mut self.tool_overrides.faults);
         let pairs = [
             (("servers", "call_timeout_s"), ("servers", "call_ceiling_s"), 1),
             (("servers", "restart_backoff_ms"), ("servers", "restart_backoff_max_s"), 1000),
@@ -283,13 +307,13 @@ fn variable_end(slot: &Slot) -> String {
 }
 
 /// Why a value is not accepted.
-struct Trouble {
-    what: String,
-    help: String,
+pub(super) struct Trouble {
+    pub(super) what: String,
+    pub(super) help: String,
 }
 
 /// The value of a text, as the rule's type wants it; a text that does not fit stays a text and is refused later.
-fn from_text(text: &str, rule: &Value) -> Value {
+pub(super) fn from_text(text: &str, rule: &Value) -> Value {
     let number = || text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from));
     match rule["type"].as_str() {
         Some("integer" | "number") => number().unwrap_or_else(|_| Value::from(text)),
@@ -304,7 +328,7 @@ fn from_text(text: &str, rule: &Value) -> Value {
 }
 
 /// The value when it keeps the rule, which is a property's schema.
-fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
+pub(super) fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
     let words = words(rule);
     if !words.is_empty() {
         let word = value.as_str().map(str::to_lowercase);

@@ -25,6 +25,7 @@ mod settings_tests;
 mod tests;
 mod toml_text;
 mod tool_entries;
+mod tool_overrides;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub use settings::{
     CatalogSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings,
     RouterSettings, ServersSettings, Settings,
 };
+
+pub use tool_overrides::ToolOverride;
 
 use crate::domain::ServerName;
 
@@ -64,8 +67,10 @@ pub struct Config {
     pub home: Home,
     /// The settings after all layers.
     pub settings: Settings,
-    /// Every setting with its value and its origin, in the order of the defaults file.
+    /// Every setting with its value and its origin, in the order of the defaults file; then the overrides.
     pub values: Vec<SettingValue>,
+    /// What the operator says about single tools, in the order of the settings file; each pattern once.
+    pub tool_overrides: Vec<ToolOverride>,
     /// The servers, in the order of their files. One with a `refusal` must not be started.
     pub servers: Vec<ServerConfig>,
     /// The `orchestrator` blocks of the registry files that have one.
@@ -153,6 +158,7 @@ pub fn load(request: &Request, env: &dyn Env) -> Result<Config, Error> {
         home,
         settings: layered.settings,
         values: layered.values,
+        tool_overrides: layered.tool_overrides,
         servers: registry.servers,
         orchestrators: registry.orchestrators,
         warnings,

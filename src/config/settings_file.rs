@@ -6,8 +6,8 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::layers;
 use super::settings::{IndexKind, LogFormat, LogLevel};
+use super::{layers, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -211,6 +211,10 @@ pub(super) fn schema() -> Value {
                 rule.insert("default".to_owned(), default.clone());
             }
         }
+    }
+    // Not derived: it has no defaults, and its keys are names of tools.
+    if let Some(sections) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        sections.insert(tool_overrides::SECTION.to_owned(), tool_overrides::schema());
     }
     schema
 }

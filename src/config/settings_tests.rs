@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::Effect;
 
 /// What is told about a settings file, the environment and `--set`, a line each.
 fn told(file: &str, vars: &[(&str, &str)], overrides: &[&str]) -> String {
@@ -239,4 +240,61 @@ fn the_process_environment_survives_odd_names() {
     for name in ["", "A=B", "A\0B"] {
         assert_eq!(ProcessEnv.var(name), None);
     }
+}
+
+#[test]
+fn overrides_of_tools_are_read_with_their_lines() {
+    let file = "[overrides.\"mail.search\"]\nalias = \"find_mail\"\nkeywords = [\"inbox\"]\neffect = \"read\"\n\
+                [overrides.\"mail.*\"]\nhidden = true\n";
+    let sets = ["overrides.\"mail.search\".hidden=false", "overrides.git.log.examples=who wrote this, why"];
+    let config = loaded(file, &[], &sets).unwrap();
+    let shown: Vec<String> = config
+        .settings_with_origin()
+        .into_iter()
+        .filter(|(key, ..)| key.starts_with("overrides"))
+        .map(|(key, value, origin)| format!("{key} = {value} ({origin})"))
+        .collect();
+    assert_snapshot!(shown.join("\n"), @r#"
+    overrides."mail.search".alias = "find_mail" (config/mcporch.toml:2)
+    overrides."mail.search".effect = "read" (config/mcporch.toml:4)
+    overrides."mail.search".keywords = ["inbox"] (config/mcporch.toml:3)
+    overrides."mail.search".hidden = false (--set)
+    overrides."mail.*".hidden = true (config/mcporch.toml:6)
+    overrides."git.log".examples = ["who wrote this","why"] (--set)
+    "#);
+    let search = &config.tool_overrides[0];
+    assert_eq!(
+        (search.alias.as_deref(), search.hidden, search.effect),
+        (Some("find_mail"), Some(false), Some(Effect::Read))
+    );
+    let servers = [ServerName::parse("mail").unwrap()];
+    let named: Vec<bool> = config.tool_overrides.iter().map(|one| one.names_one_of(&servers)).collect();
+    assert_eq!(named, [true, true, false]);
+}
+
+#[test]
+fn wrong_overrides_are_named_with_line_and_help() {
+    let file = "[overrides.\"mail.search\"]\nalias = \"find mail\"\nkeyword = [\"inbox\"]\neffect = \"harmless\"\n\
+                [overrides.\"mail.*\"]\ndescription = \"x\"\n[overrides.\"mail.*_all\"]\n[overrides.search]\n\
+                [overrides.git.log]\nhidden = true\n[overrides]\n\"git.show\" = 3\n";
+    assert_snapshot!(told(file, &[], &[]), @r#"
+    config/mcporch.toml:2: overrides."mail.search".alias: "find mail" is no name for a tool; write one word without white space, at most 128 bytes
+    config/mcporch.toml:4: overrides."mail.search".effect: "harmless" is none of the choices; write "read" or "write" or "destructive"
+    config/mcporch.toml:6: overrides."mail.*".description: cannot be the same for several tools; give it to one tool, by its whole name
+    config/mcporch.toml:7: overrides."mail.*_all": has a `*` that is not at its end; write [overrides."server.tool"], or "server.*" for all tools of a server
+    config/mcporch.toml:8: overrides."search": names no tool of a server; write [overrides."server.tool"], or "server.*" for all tools of a server
+    config/mcporch.toml:9: overrides."git": is no tool's name; write [overrides."git.log"], with the tool's whole name in quotes
+    config/mcporch.toml:12: overrides."git.show": is no section; write a section [overrides."server.tool"] with one line for each thing you say
+    "#);
+    let twice = "[overrides.\"a.b\"]\nalias = \"x\"\n[overrides.\"c.d\"]\nalias = \"x\"";
+    assert_snapshot!(told(twice, &[], &[]), @r#"config/mcporch.toml:4: overrides."c.d".alias: "x" is the alias of a.b already; give each tool an alias of its own"#);
+    assert_snapshot!(told("[overrides.\"a.b\"]\nkeyword = [\"x\"]", &[("MCPORCH_OVERRIDES_A", "x")], &[]), @r#"
+    warning: environment: MCPORCH_OVERRIDES_A: no such setting, ignored; overrides stand in the settings file, or in --set
+    warning: config/mcporch.toml:2: overrides."a.b".keyword: unknown key, ignored; did you mean `keywords`?
+    "#);
+    assert_snapshot!(told("", &[], &["overrides.x=1", "overrides.\"a.b\".hiden=true"]), @r#"
+    --set: overrides.x: names no tool; write --set 'overrides."server.tool".key=value'
+    --set: overrides."a.b".hiden: unknown key, ignored; did you mean `hidden`?
+    "#);
+    assert_snapshot!(told("[override.\"a.b\"]\nhidden = true", &[], &[]), @"warning: config/mcporch.toml:1: override.a.b: unknown key, ignored; did you mean section [overrides]?");
 }

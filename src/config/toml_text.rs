@@ -15,6 +15,8 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) value: Value,
     pub(super) line: usize,
+    /// Where the members of the value stand, when it is a table.
+    pub(super) members: Vec<(String, usize)>,
 }
 
 /// All entries, in the order of the file.
@@ -34,15 +36,21 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<Entry>, Fault> {
                 key: key.get_ref().to_string(),
                 value: json(value.get_ref()),
                 line: at(key.span().start),
+                members: members(value.get_ref(), &lines),
             }));
         } else {
             let (key, value) = (name.get_ref().to_string(), json(value.get_ref()));
-            entries.push(Entry { section: None, key, value, line: at(name.span().start) });
+            entries.push(Entry { section: None, key, value, line: at(name.span().start), members: Vec::new() });
         }
     }
     // The parser sorts keys by name; messages and `config show` follow the file.
     entries.sort_by_key(|entry| entry.line);
     Ok(entries)
+}
+
+fn members(value: &DeValue<'_>, lines: &Lines) -> Vec<(String, usize)> {
+    let members = if let DeValue::Table(it) = value { Some(it) } else { None };
+    members.into_iter().flatten().map(|(key, _)| (key.get_ref().to_string(), lines.at(key.span().start))).collect()
 }
 
 fn json(value: &DeValue<'_>) -> Value {

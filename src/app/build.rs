@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::catalog::{Catalog, ServerKey};
-use crate::config::{Config, Env, IndexKind, Launch, ServerConfig, Settings, known_hints, known_tool_hints};
-use crate::domain::{Hints, Tool};
+use crate::config::{
+    Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
+};
+use crate::domain::{Hints, ServerName, Tool};
 use crate::operations::{OperationSettings, Operations};
-use crate::reconcile::{self, LazyEmbedder, News, Reconciler, Source};
+use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
 use crate::supervisor::{Pool, PoolLimits, PoolServer};
 use crate::upstream::{Era, Limits, Listing, SalvageLimits, SearchPath, Spec};
@@ -31,9 +33,14 @@ pub struct App {
     pub reconciler: Arc<Reconciler>,
     /// News of servers for the background task.
     pub news: Arc<News>,
+    /// The model, loaded when it is first needed.
+    pub embedder: Arc<LazyEmbedder>,
     /// What the user should know about the start: a damaged catalog, say. One line each.
     pub warnings: Vec<String>,
     pool: Arc<Pool>,
+    path: watch::Receiver<Option<SearchPath>>,
+    /// The programs of the servers that may be started.
+    programs: Vec<(ServerName, String)>,
     path_task: tokio::task::JoinHandle<()>,
 }
 
@@ -57,8 +64,12 @@ impl App {
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
         let sink = news.clone();
-        let pool =
-            Arc::new(Pool::new(pool_servers, PoolLimits { salvage }, path, Arc::new(move |event| sink.push(event))));
+        let pool = Arc::new(Pool::new(
+            pool_servers,
+            PoolLimits { salvage },
+            path.clone(),
+            Arc::new(move |event| sink.push(event)),
+        ));
 
         let embedder = Arc::new(LazyEmbedder::new(embedder::Options {
             model: settings.embedder.model.clone(),
@@ -77,13 +88,35 @@ impl App {
             starts_in_parallel: settings.servers.starts_in_parallel,
             refresh_after: settings.servers.refresh_after,
             embed_threads: settings.embedder.threads,
+            overrides: config.tool_overrides.iter().map(tool_override).collect(),
             now: unix_now,
         };
         let (reconciler, known) = Reconciler::new(write_path, sources, catalog, embedder.clone(), pool.clone());
         let reconciler = Arc::new(reconciler);
         let operations =
-            Operations::new(operation_settings(settings), pool.clone(), reconciler.clone(), known, embedder);
-        Ok(Self { operations: Arc::new(operations), reconciler, news, warnings: opened.warnings, pool, path_task })
+            Operations::new(operation_settings(settings), pool.clone(), reconciler.clone(), known, embedder.clone());
+        Ok(Self {
+            operations: Arc::new(operations),
+            reconciler,
+            news,
+            embedder,
+            warnings: opened.warnings,
+            pool,
+            path,
+            programs: servers.iter().filter_map(|server| program(server)).collect(),
+            path_task,
+        })
+    }
+
+    /// The programs that are not to be found where servers are started from, by server. Waits for the login shell's answer
+    /// if it was asked.
+    ///
+    /// Cancel safe.
+    pub async fn missing_programs(&self) -> BTreeMap<ServerName, String> {
+        let mut path = self.path.clone();
+        let Ok(found) = path.wait_for(Option::is_some).await.map(|path| path.clone()) else { return BTreeMap::new() };
+        let is_missing = |command: &str| found.as_ref().is_some_and(|path| path.find(command).is_none());
+        self.programs.iter().filter(|(_, command)| is_missing(command)).cloned().collect()
     }
 
     /// Stops every server and waits until all are gone.
@@ -92,6 +125,13 @@ impl App {
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+    }
+}
+
+fn program(server: &ServerConfig) -> Option<(ServerName, String)> {
+    match &server.launch {
+        Launch::Child { command, .. } if server.refusal.is_none() => Some((server.name.clone(), command.clone())),
+        Launch::Child { .. } | Launch::Remote { .. } => None,
     }
 }
 
@@ -215,6 +255,18 @@ fn source(server: &ServerConfig, salvage: SalvageLimits) -> Source {
         tools_allowed: server.tools_allowed.clone(),
         tools_denied: server.tools_denied.clone(),
         refusal: refusal(server),
+    }
+}
+
+fn tool_override(said: &ToolOverride) -> Override {
+    Override {
+        pattern: said.pattern.clone(),
+        alias: said.alias.clone(),
+        description: said.description.clone(),
+        keywords: said.keywords.clone(),
+        examples: said.examples.clone(),
+        hidden: said.hidden,
+        effect: said.effect,
     }
 }
 

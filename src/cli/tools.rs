@@ -72,8 +72,17 @@ pub(super) async fn explain(global: &Global, args: &ExplainArgs) -> anyhow::Resu
     if !explained.title.is_empty() {
         out.line(&explained.title);
     }
+    if !explained.also.is_empty() {
+        out.line(&painted(DIM, &format!("also {} (overrides)", explained.also.join(", "))));
+    }
     if !explained.description.is_empty() {
         out.line(&explained.description);
+    }
+    if let Some(original) = &explained.replaced_description {
+        out.line(&painted(DIM, &format!("in place of what its server says (overrides): {original}")));
+    }
+    if let Some(original) = explained.replaced_effect {
+        out.line(&painted(DIM, &format!("its server announces it as {original}; overrides say {}", explained.effect)));
     }
     out.line(&painted(BOLD, "parameters"));
     out.json(&explained.input_schema);

@@ -9,6 +9,7 @@ use crate::domain::Tool;
 use crate::supervisor::{Call, Outcome};
 
 use super::mend_params::mend;
+use super::resolve::find_hidden;
 use super::{Error, OpContext, Operations};
 
 /// Which tool, with what.
@@ -40,7 +41,16 @@ impl Operations {
         {
             return Err(Error::Index(fault.clone()));
         }
-        super::resolve::resolve(&known.snapshot, name)
+        let found = super::resolve::resolve(&known.snapshot, name);
+        match (&found, find_hidden(&known.overruled.hidden, name)) {
+            (Err(Error::NotFound { .. }), Some((key, pattern))) => Err(Error::NotFound {
+                what: format!(
+                    "the tool {key} is hidden by the operator (overrides.{pattern:?}.hidden in the settings); use another, \
+                     or ask the operator to take that line out"
+                ),
+            }),
+            _ => found,
+        }
     }
 
     /// Checks the parameters against the tool's schema, and mends what can only be meant in one way. Blocks for as long as a

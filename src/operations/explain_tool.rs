@@ -26,12 +26,21 @@ pub struct ExplainOutput {
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// As the server wrote it.
+    /// Other names it goes by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// As the server wrote it, or as the operator replaced it.
     pub description: String,
+    /// What the server wrote, where the operator replaced it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_description: Option<String>,
     /// `read`, `write` or `destructive`.
     pub effect: &'static str,
     /// `announced`, `guessed` from the tool's words, or `overruled` because its name says worse than its server.
     pub effect_source: &'static str,
+    /// The effect that the server announced, where the operator knows better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_effect: Option<&'static str>,
     /// May a call be repeated without harm?
     pub is_idempotent: bool,
     /// Whole.
@@ -78,16 +87,21 @@ impl Operations {
         let known = self.known_now();
         let server = known.servers.get(&tool.key.server);
         let raw: Value = serde_json::from_str(&tool.raw).unwrap_or_default();
-        let mut description: String = tool.description.chars().take(DESCRIPTION_CHARS_MAX).collect();
-        if description.len() < tool.description.len() {
-            description.push('…');
-        }
+        let original = known.overruled.changed.get(&tool.key);
+        let entry = known.snapshot.find(&tool.key).map(|place| &known.snapshot.entries()[place]);
         Ok(ExplainOutput {
             tool: tool.key.to_string(),
             title: tool.title.clone(),
-            description,
+            also: entry.map(|entry| entry.tool_hints.aliases.clone()).unwrap_or_default(),
+            description: shortened(&tool.description),
+            replaced_description: original
+                .filter(|original| original.description != tool.description)
+                .map(|original| shortened(&original.description)),
             effect: tool.effect.word(),
             effect_source: tool.effect_source.word(),
+            replaced_effect: original
+                .filter(|original| original.effect != tool.effect)
+                .map(|original| original.effect.word()),
             is_idempotent: tool.is_idempotent,
             input_schema: tool.input_schema.to_value(),
             output_schema: raw.get("outputSchema").cloned(),
@@ -98,4 +112,12 @@ impl Operations {
             server_fault: server.filter(|server| !server.fault.is_empty()).map(|server| server.fault.clone()),
         })
     }
+}
+
+fn shortened(description: &str) -> String {
+    let mut short: String = description.chars().take(DESCRIPTION_CHARS_MAX).collect();
+    if short.len() < description.len() {
+        short.push('…');
+    }
+    short
 }

@@ -1,9 +1,10 @@
 //! A tool's name as somebody wrote it → the tool.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{ServerName, Tool, ToolKey};
-use crate::index::Snapshot;
+use crate::index::{self, Snapshot};
 
 use super::Error;
 
@@ -32,7 +33,10 @@ pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<Arc<Tool>, Erro
     }
     let exact: Vec<usize> = {
         let same_words = snapshot.find_by_name(text);
-        let same_text = |place: &&usize| snapshot.entries()[**place].tool.key.tool == text;
+        let same_text = |place: &&usize| {
+            let entry = &snapshot.entries()[**place];
+            entry.tool.key.tool == text || entry.tool_hints.aliases.iter().any(|alias| alias == text)
+        };
         let exact: Vec<usize> = same_words.iter().filter(same_text).copied().collect();
         if exact.is_empty() { same_words } else { exact }
     };
@@ -46,6 +50,15 @@ pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<Arc<Tool>, Erro
             })
         }
     }
+}
+
+/// The tool named `text` among those that an override hides, with the override's pattern.
+pub(super) fn find_hidden<'a>(hidden: &'a BTreeMap<ToolKey, String>, text: &str) -> Option<(&'a ToolKey, &'a str)> {
+    let wanted = index::plain_words(text);
+    let is_named = |key: &ToolKey| {
+        index::plain_words(&key.tool) == wanted || index::plain_words(&format!("{} {}", key.server, key.tool)) == wanted
+    };
+    hidden.iter().find(|(key, _)| is_named(key)).map(|(key, pattern)| (key, pattern.as_str()))
 }
 
 fn not_found(snapshot: &Snapshot, text: &str) -> Error {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{Hints, ServerName};
 use crate::index::Snapshot;
 
-use super::Error;
+use super::{Error, Overruled};
 
 /// All that is known at one moment; never changed, only replaced.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Known {
     pub snapshot: Arc<Snapshot>,
     /// The servers, by name.
     pub servers: Arc<BTreeMap<ServerName, KnownServerView>>,
+    /// What the operator's overrides came to.
+    pub overruled: Arc<Overruled>,
     /// Tools that have no vector yet and are found by their words only.
     pub tools_without_vector: usize,
     /// Why requests cannot be embedded, or the catalog not be used, if so.
@@ -75,6 +77,7 @@ impl Known {
             is_settled: false,
             snapshot: Arc::new(Snapshot::empty()),
             servers: Arc::default(),
+            overruled: Arc::default(),
             tools_without_vector: 0,
             fault: None,
         }

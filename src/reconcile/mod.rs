@@ -10,12 +10,16 @@
 mod embed;
 mod error;
 mod known;
+mod overrides;
 mod reconciler;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use embed::LazyEmbedder;
 pub use error::Error;
 pub use known::{Known, KnownServerView};
+pub use overrides::{AliasClash, Override, Overruled};
 pub use reconciler::{EmbedReport, Progress, ProgressSink, Reconciler, RefreshReport, Settings};
 pub use task::{News, follow};
 

@@ -15,7 +15,8 @@ use crate::supervisor::Pool;
 use crate::upstream::{Era, Hello, Listing, SalvageLimits};
 
 use super::embed::embed_documents;
-use super::{Error, Known, KnownServerView, LazyEmbedder, Source};
+use super::overrides::{AliasClash, Overrides};
+use super::{Error, Known, KnownServerView, LazyEmbedder, Override, Source};
 
 /// Vectors that are written in one transaction.
 const WRITE_BATCH_LEN: usize = 128;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub refresh_after: Duration,
     /// Threads that embed; 0 is one for each core, four at most.
     pub embed_threads: usize,
+    /// What the operator knows better about single tools.
+    pub overrides: Vec<Override>,
     /// Unix seconds now.
     pub now: fn() -> i64,
 }
@@ -115,6 +118,7 @@ impl fmt::Debug for Reconciler {
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) sources: Vec<Source>,
+    overrides: Overrides,
     catalog: Arc<Catalog>,
     embedder: Arc<LazyEmbedder>,
     state: Mutex<State>,
@@ -145,7 +149,8 @@ impl Reconciler {
         pool: Arc<Pool>,
     ) -> (Self, watch::Receiver<Arc<Known>>) {
         let (known, receiver) = watch::channel(Arc::new(Known::nothing()));
-        let shared = Shared { settings, sources, catalog, embedder, state: Mutex::default(), known };
+        let overrides = Overrides::new(settings.overrides.clone());
+        let shared = Shared { settings, sources, overrides, catalog, embedder, state: Mutex::default(), known };
         (Self { shared: Arc::new(shared), turn: tokio::sync::Mutex::default(), pool }, receiver)
     }
 
@@ -414,26 +419,38 @@ impl Shared {
     /// The tools in use with their texts, examples last: server by server, in each server's order.
     fn entries(&self, state: &State) -> Vec<(Entry, Vec<String>)> {
         let mut entries = Vec::new();
+        let clashes = self.clashes(state);
         for source in &self.sources {
             for tool in self.tools_of(source, state) {
                 let tool_hints = source.tool_hints.get(&tool.key.tool).cloned().unwrap_or_default();
-                let mut texts = index::texts_to_embed(tool, &source.hints, &tool_hints);
+                let (tool, tool_hints) = self.overrides.apply(tool, tool_hints, &clashes);
+                let mut texts = index::texts_to_embed(&tool, &source.hints, &tool_hints);
                 texts.extend(index::examples_to_embed(&tool_hints));
-                let entry = Entry {
-                    tool: tool.clone(),
-                    server_hints: source.hints.clone(),
-                    tool_hints,
-                    vectors: Vec::new(),
-                    examples: Vec::new(),
-                };
+                let server_hints = source.hints.clone();
+                let entry = Entry { tool, server_hints, tool_hints, vectors: Vec::new(), examples: Vec::new() };
                 entries.push((entry, texts));
             }
         }
         entries
     }
 
-    /// The tools of a server that are in use: its own list, or the registry's until there is one.
-    fn tools_of<'a>(&self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
+    /// Aliases that cannot be given.
+    fn clashes(&self, state: &State) -> Vec<AliasClash> {
+        let tools: Vec<_> = if self.overrides.is_empty() {
+            Vec::new()
+        } else {
+            self.sources.iter().flat_map(|source| self.tools_of(source, state)).map(|tool| &tool.key).collect()
+        };
+        self.overrides.clashes(tools.iter().copied())
+    }
+
+    /// The tools of a server that are in use.
+    fn tools_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
+        self.taken_of(source, state).filter(|tool| self.overrides.hides(&tool.key).is_none())
+    }
+
+    /// The tools of a server that its entry lets through: its own list, or the registry's until there is one.
+    fn taken_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
         let loaded = state.servers.get(&source.name);
         let listed = loaded.filter(|loaded| loaded.known.listed_at.is_some()).map(|loaded| loaded.tools.as_slice());
         let tools: &[Arc<Tool>] = if source.refusal.is_some() { &[] } else { listed.unwrap_or(&source.static_tools) };
@@ -562,6 +579,8 @@ impl Shared {
             .iter()
             .map(|source| (source.name.clone(), view(source, &state, self.tools_of(source, &state).count())))
             .collect();
+        let taken = self.sources.iter().flat_map(|source| self.taken_of(source, &state));
+        let overruled = self.overrides.report(taken, self.clashes(&state));
         drop(state);
         let entries = entries.into_iter().map(|(entry, _)| entry).collect();
         let snapshot = Snapshot::build(
@@ -577,6 +596,7 @@ impl Shared {
             is_settled: self.known.borrow().is_settled,
             snapshot: Arc::new(snapshot),
             servers: Arc::new(servers),
+            overruled: Arc::new(overruled),
             tools_without_vector,
             fault: None,
         };

@@ -121,6 +121,15 @@ fn server_line(server: &ServerLine) -> String {
 
 pub(super) fn explained(output: &ExplainOutput) -> String {
     let mut text = format!("{} [{}, {}]\n{}\n", output.tool, output.effect, output.effect_source, output.description);
+    if !output.also.is_empty() {
+        let _infallible = writeln!(text, "also called: {}", output.also.join(", "));
+    }
+    if let Some(original) = &output.replaced_description {
+        let _infallible = writeln!(text, "the operator replaced the description; the server's own: {original}");
+    }
+    if let Some(original) = output.replaced_effect {
+        let _infallible = writeln!(text, "the operator says {}; without that it would be {original}", output.effect);
+    }
     let _infallible = writeln!(text, "params schema: {}", output.input_schema);
     if let Some(schema) = &output.output_schema {
         let _infallible = writeln!(text, "result schema: {schema}");

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod demo_server;
+pub mod doctor;
 pub mod domain;
 pub mod effects;
 pub mod embedder;

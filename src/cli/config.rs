@@ -4,10 +4,11 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::config::{self, Launch, ProcessEnv};
+use crate::doctor::Finding;
 
-use super::Global;
 use super::exit_code::Exit;
 use super::output::{BAD, DIM, GOOD, Out, WARN, counted, painted};
+use super::{Global, doctor};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -23,7 +24,7 @@ pub(super) enum ConfigCommand {
     Schema,
 }
 
-pub(super) fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result<Exit> {
+pub(super) async fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result<Exit> {
     let mut out = Out::stdout();
     if let ConfigCommand::Schema = command {
         out.line(config::schema().trim_end());
@@ -31,7 +32,10 @@ pub(super) fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result
     }
     let config = config::load(&global.request(), &ProcessEnv)?;
     match command {
-        ConfigCommand::Check => Ok(check(global, &config, &mut out)),
+        ConfigCommand::Check => {
+            let idle = doctor::idle_overrides(&config).await?;
+            Ok(check(global, &config, &idle, &mut out))
+        }
         ConfigCommand::Show { origin } => {
             show(global, &config, *origin, &mut out);
             Ok(Exit::Done)
@@ -40,7 +44,7 @@ pub(super) fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result
     }
 }
 
-fn check(global: &Global, config: &config::Config, out: &mut Out) -> Exit {
+fn check(global: &Global, config: &config::Config, idle: &[Finding], out: &mut Out) -> Exit {
     let refused = config.servers.iter().filter(|server| server.refusal.is_some() && !server.disabled).count();
     let exit = if refused > 0 { Exit::Config } else { Exit::Done };
     if global.json {
@@ -57,7 +61,8 @@ fn check(global: &Global, config: &config::Config, out: &mut Out) -> Exit {
                 })
             })
             .collect();
-        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        let idle = idle.iter().map(doctor::one_line);
+        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).chain(idle).collect();
         out.json(&json!({
             "home": config.home.root(),
             "registry_files": config.registry_files,
@@ -83,6 +88,9 @@ fn check(global: &Global, config: &config::Config, out: &mut Out) -> Exit {
     }
     for warning in &config.warnings {
         out.warning(&warning.to_string());
+    }
+    for finding in idle {
+        out.warning(&doctor::one_line(finding));
     }
     let verdict =
         if refused == 0 { "all well".to_owned() } else { format!("{} cannot start", counted(refused, "server")) };

@@ -4,6 +4,7 @@
 mod call;
 mod config;
 mod demo;
+mod doctor;
 mod eval;
 mod exit_code;
 mod index;
@@ -91,6 +92,8 @@ enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Say what is wrong with the set-up, and what to do
+    Doctor(doctor::DoctorArgs),
     /// Measure the routing on folders of requests with known answers
     Eval(eval::EvalArgs),
     /// Check that requests go to the tools that routes files expect
@@ -171,7 +174,8 @@ async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
         Some(Command::Tools(args)) => tools::tools(&global, &args).await,
         Some(Command::Explain(args)) => tools::explain(&global, &args).await,
         Some(Command::Index(command)) => index::index(&global, &command).await,
-        Some(Command::Config(command)) => config::config(&global, &command),
+        Some(Command::Config(command)) => config::config(&global, &command).await,
+        Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
         Some(Command::Eval(args)) => eval::eval(&global, &args),
         Some(Command::Test(args)) => test::test(&global, &args).await,
         Some(Command::Demo(args)) => demo::demo(&global, &args).await,

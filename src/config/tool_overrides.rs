@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Fault;
 use super::layers::{Source, checked, from_text};
-use super::nearest::did_you_mean;
 use super::toml_text::Entry;
-use crate::domain::{Effect, ServerName};
+use crate::domain::{Effect, ServerName, did_you_mean};
 
 /// The section of the settings file.
 pub(super) const SECTION: &str = "overrides";

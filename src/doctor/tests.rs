@@ -23,6 +23,7 @@ fn entry(tool: &str, description: &str, hints: Hints) -> Entry {
         description: description.to_owned(),
         input_schema: InputSchema::of(&json!({"properties": {"id": {}}, "required": ["id"]})),
         effect: What::Read,
+        effect_source: crate::domain::EffectSource::Announced,
         is_idempotent: true,
         raw: Arc::from(r#"{"annotations":{"readOnlyHint":true}}"#),
     };
@@ -30,7 +31,13 @@ fn entry(tool: &str, description: &str, hints: Hints) -> Entry {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let vectors = Builtin::new().embed(TextKind::Document, &texts).unwrap();
     let vectors = vectors.into_iter().map(Arc::from).collect();
-    Entry { tool: Arc::new(tool), server_hints: Arc::default(), tool_hints: Arc::new(hints), vectors }
+    Entry {
+        tool: Arc::new(tool),
+        server_hints: Arc::default(),
+        tool_hints: Arc::new(hints),
+        vectors,
+        examples: Vec::new(),
+    }
 }
 
 /// Each tool as `(server.name, description)`.
@@ -264,8 +271,15 @@ fn bare(number: usize) -> Entry {
         description: String::new(),
         input_schema: InputSchema::any_object(),
         effect: What::Read,
+        effect_source: crate::domain::EffectSource::Announced,
         is_idempotent: true,
         raw: Arc::from("{}"),
     };
-    Entry { tool: Arc::new(tool), server_hints: Arc::default(), tool_hints: Arc::default(), vectors: Vec::new() }
+    Entry {
+        tool: Arc::new(tool),
+        server_hints: Arc::default(),
+        tool_hints: Arc::default(),
+        vectors: Vec::new(),
+        examples: Vec::new(),
+    }
 }

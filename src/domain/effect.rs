@@ -36,6 +36,8 @@ pub enum EffectSource {
     Guessed,
     /// Its server says something more harmless than the tool's own name.
     Overruled,
+    /// The operator says so in the settings.
+    Operator,
 }
 
 impl EffectSource {
@@ -46,6 +48,7 @@ impl EffectSource {
             Self::Announced => "announced",
             Self::Guessed => "guessed",
             Self::Overruled => "overruled",
+            Self::Operator => "operator",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::{Effect, Hints, Tool, ToolKey};
+use crate::domain::{Effect, EffectSource, Hints, Tool, ToolKey};
 use crate::index;
 
 /// What the operator says about one tool, or about several of one server. What is not said stays as the server has it.
@@ -98,6 +98,7 @@ impl Overrides {
             }
             if let Some(effect) = one.effect {
                 changed.effect = effect;
+                changed.effect_source = EffectSource::Operator;
                 changed.is_idempotent = effect == Effect::Read || is_announced_idempotent(tool);
             }
             hints.keywords.extend(one.keywords.iter().cloned());

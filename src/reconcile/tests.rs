@@ -13,6 +13,7 @@ fn tool(server: &str, name: &str) -> Arc<Tool> {
         description: "the server's words".to_owned(),
         input_schema: InputSchema::any_object(),
         effect: Effect::Read,
+        effect_source: crate::domain::EffectSource::Announced,
         is_idempotent: true,
         raw: r#"{"annotations":{"readOnlyHint":true}}"#.into(),
     })

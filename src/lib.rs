@@ -11,6 +11,7 @@ pub mod effects;
 pub mod embedder;
 pub mod evaluation;
 pub mod gateway;
+pub mod history;
 pub mod index;
 pub mod operations;
 pub mod reconcile;

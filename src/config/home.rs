@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: four folders below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: four folders and the history below one root. Invariant: the root is absolute. Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
@@ -53,6 +53,12 @@ impl Home {
     #[must_use]
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
+    }
+
+    /// `history.db`: what was asked, and what was learned from it. Unlike the index it cannot be had again.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history.db")
     }
 
     /// `logs/`.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::settings_file::{
-    CatalogFile, EmbedderFile, IndexFile, LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile,
+    CatalogFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile, ServersFile,
+    SettingsFile,
 };
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -27,6 +28,10 @@ pub struct Settings {
     pub router: RouterSettings,
     /// The database.
     pub catalog: CatalogSettings,
+    /// The history of routes.
+    pub history: HistorySettings,
+    /// What is learned from it.
+    pub learning: LearningSettings,
     /// The log.
     pub log: LogSettings,
 }
@@ -165,6 +170,32 @@ pub struct CatalogSettings {
     pub busy_timeout: Duration,
 }
 
+/// `[history]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Whether it is kept.
+    pub enabled: bool,
+    /// Take out what looks like a secret.
+    pub redact: bool,
+    /// Routes that are kept, at least 1.
+    pub routes_max: usize,
+    /// Days that a route is kept, at least 1.
+    pub keep_days: u32,
+    /// Writes that wait, at least 1.
+    pub queue_len: usize,
+    /// How long a request waits for what was learned.
+    pub read_timeout: Duration,
+}
+
+/// `[learning]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearningSettings {
+    /// Whether ranking uses it.
+    pub enabled: bool,
+    /// Lessons that are kept, at least 1.
+    pub lessons_max: usize,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
@@ -236,6 +267,8 @@ impl From<SettingsFile> for Settings {
             index: file.index.into(),
             router: file.router.into(),
             catalog: file.catalog.into(),
+            history: file.history.into(),
+            learning: file.learning.into(),
             log: file.log.into(),
         }
     }
@@ -316,6 +349,25 @@ impl From<RouterFile> for RouterSettings {
 impl From<CatalogFile> for CatalogSettings {
     fn from(file: CatalogFile) -> Self {
         Self { busy_timeout: Duration::from_millis(file.busy_timeout_ms) }
+    }
+}
+
+impl From<HistoryFile> for HistorySettings {
+    fn from(file: HistoryFile) -> Self {
+        Self {
+            enabled: file.enabled,
+            redact: file.redact,
+            routes_max: file.routes_max,
+            keep_days: file.keep_days,
+            queue_len: file.queue_len,
+            read_timeout: Duration::from_millis(file.read_timeout_ms),
+        }
+    }
+}
+
+impl From<LearningFile> for LearningSettings {
+    fn from(file: LearningFile) -> Self {
+        Self { enabled: file.enabled, lessons_max: file.lessons_max }
     }
 }
 

@@ -26,6 +26,10 @@ pub(super) struct SettingsFile {
     pub(super) router: RouterFile,
     /// The database of known servers and tools.
     pub(super) catalog: CatalogFile,
+    /// What was asked and where it was routed.
+    pub(super) history: HistoryFile,
+    /// What ranking learns from feedback and choices.
+    pub(super) learning: LearningFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
 }
@@ -176,6 +180,39 @@ pub(super) struct CatalogFile {
     /// How long a write waits for another mcporch process, in milliseconds.
     #[schemars(range(min = 0, max = 600_000))]
     pub(super) busy_timeout_ms: u64,
+}
+
+/// What was asked and where it was routed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryFile {
+    /// Keep it? Without it there is no feedback and no learning.
+    pub(super) enabled: bool,
+    /// Take what looks like a secret out of requests before they are written.
+    pub(super) redact: bool,
+    /// Routes that are kept.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) routes_max: usize,
+    /// Days that a route is kept.
+    #[schemars(range(min = 1, max = 36500))]
+    pub(super) keep_days: u32,
+    /// Writes that wait for the disk; more are dropped.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(super) queue_len: usize,
+    /// How long a request waits for what was learned to be read, in milliseconds.
+    #[schemars(range(min = 1, max = 60000))]
+    pub(super) read_timeout_ms: u64,
+}
+
+/// What ranking learns from feedback and choices.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LearningFile {
+    /// Use it? When false, the ranking is exactly what it is without any history.
+    pub(super) enabled: bool,
+    /// Lessons that are kept.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) lessons_max: usize,
 }
 
 /// What is written to stderr or to a file.

@@ -1,0 +1,184 @@
+//! Opening: the file is made for its owner alone, brought to the present layout, or set aside when it is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::domain::error_chain;
+
+use super::Error;
+
+/// The layouts, oldest first; a file's `user_version` says how many it has been through.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/001_routes_feedback_lessons.sql")];
+
+/// The open file, owned by one thread. Its calls block.
+pub(super) struct Store {
+    connection: Connection,
+    path: PathBuf,
+    /// False when it lives in memory, since the file could not be used.
+    pub(super) is_kept: bool,
+    /// What the user should know: a file that was set aside, or that nothing can be kept. One line each.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Store {
+    /// Opens or makes the file. A damaged one is set aside and a new one begun; one that cannot be used is left alone, and
+    /// this process keeps its history in memory.
+    pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
+        let mut warnings = Vec::new();
+        let store = |connection, is_kept, warnings| Self { connection, path: path.to_owned(), is_kept, warnings };
+        let fault = match open_file(path, busy_timeout) {
+            Ok(connection) => return Ok(store(connection, true, warnings)),
+            Err(fault) => fault,
+        };
+        if fault.is_damage()
+            && let Ok(kept) = set_aside(path)
+        {
+            warnings.push(format!(
+                "the history {} was damaged ({}); it is kept as {} and a new one is begun",
+                path.display(),
+                error_chain(&fault),
+                kept.display()
+            ));
+            if let Ok(connection) = open_file(path, busy_timeout) {
+                return Ok(store(connection, true, warnings));
+            }
+        }
+        warnings.push(format!(
+            "the history cannot be used ({}); this run keeps it in memory, and what it is told is forgotten at its end",
+            error_chain(&fault)
+        ));
+        let connection = Connection::open_in_memory().map_err(|source| sqlite(path, "opening in memory", source))?;
+        Ok(store(prepare(connection, path, Duration::ZERO)?, false, warnings))
+    }
+
+    /// Does it as one transaction.
+    pub(super) fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let run = || {
+            // Immediate: the lock is waited for at the start, under the busy time-out, instead of failing half-way.
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|source| sqlite(&self.path, doing, source))
+    }
+
+    /// The same, on the disk before it returns: what was acknowledged must survive a power cut too.
+    pub(super) fn write_through<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.synchronous("FULL")?;
+        let done = self.write(doing, work);
+        self.synchronous("NORMAL")?;
+        done
+    }
+
+    /// Reads.
+    pub(super) fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        work(&self.connection).map_err(|source| sqlite(&self.path, doing, source))
+    }
+
+    fn synchronous(&self, word: &str) -> Result<(), Error> {
+        self.connection
+            .pragma_update(None, "synchronous", word)
+            .map_err(|source| sqlite(&self.path, "setting how writes are kept", source))
+    }
+}
+
+fn open_file(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
+    own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    let connection = Connection::open(path).map_err(|source| sqlite(path, "opening", source))?;
+    let connection = prepare(connection, path, busy_timeout)?;
+    // A file that cannot be written is no use: better to know it now than when somebody is to be told that it was noted.
+    connection
+        .execute("INSERT INTO meta (key, value) VALUES ('probe', '1') ON CONFLICT (key) DO NOTHING", [])
+        .map_err(|source| sqlite(path, "writing", source))?;
+    Ok(connection)
+}
+
+/// Makes the file, and keeps others from reading it. SQLite gives its companions the rights of the file itself.
+fn own_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let file = options.mode(0o600).open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    #[cfg(not(unix))]
+    drop(options.open(path)?);
+    Ok(())
+}
+
+fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
+    let fault = |doing| move |source| sqlite(path, doing, source);
+    connection.busy_timeout(busy_timeout).map_err(fault("setting the busy time-out"))?;
+    // What is deleted is overwritten: a text that is forgotten must not stay in the file.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
+             PRAGMA secure_delete = ON; PRAGMA cache_size = -256;",
+        )
+        .map_err(fault("opening"))?;
+    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    let layout = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    let found = layout(&connection).map_err(fault("reading its layout"))?;
+    if found > known {
+        return Err(Error::Newer { path: path.to_owned(), found, known });
+    }
+    if found < known {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(fault("bringing it to the present layout"))?;
+        // Another process may have done it while we waited for the lock.
+        let found = layout(&transaction).map_err(fault("reading its layout"))?;
+        for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            transaction.execute_batch(migration).map_err(fault("bringing it to the present layout"))?;
+        }
+        transaction.pragma_update(None, "user_version", known).map_err(fault("noting its layout"))?;
+        transaction.commit().map_err(fault("bringing it to the present layout"))?;
+    }
+    Ok(connection)
+}
+
+/// Moves the file and its companions out of the way; gives the file's new name.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let free = (1..1000).map(|number| path.with_file_name(format!("{name}.damaged-{number}"))).find(|to| !to.exists());
+    let to = free.ok_or_else(|| std::io::Error::other("999 damaged histories lie there already"))?;
+    fs::rename(path, &to)?;
+    for companion in ["-wal", "-shm"] {
+        let from = path.with_file_name(format!("{name}{companion}"));
+        if from.exists() {
+            fs::rename(
+                &from,
+                to.with_file_name(format!("{}{companion}", to.file_name().unwrap_or_default().to_string_lossy())),
+            )?;
+        }
+    }
+    Ok(to)
+}
+
+fn sqlite(path: &Path, doing: &'static str, source: rusqlite::Error) -> Error {
+    Error::Sqlite { path: path.to_owned(), doing, source }
+}

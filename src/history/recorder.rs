@@ -1,0 +1,357 @@
+//! The history as the rest of mcporch sees it: a queue, and behind it one thread that owns the file.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::domain::{ToolKey, error_chain};
+
+use super::lessons::{self, Lesson, NewLesson, Source, Teaching};
+use super::open::Store;
+use super::routes::{self, Route, StoredRoute};
+use super::{Error, RouteId, redact};
+
+/// How often the file is looked at for what other processes taught: as often as the catalog.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Routes that are written between two looks for old ones, at most.
+const PRUNE_EVERY_MAX: usize = 64;
+/// Seconds in a day.
+const DAY_S: i64 = 86_400;
+
+/// How much is kept, and how.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Routes; the oldest go. One in 64 more may lie there for a while.
+    pub routes_max: usize,
+    /// Days that a route is kept.
+    pub keep_days: u32,
+    /// Lessons; the oldest go.
+    pub lessons_max: usize,
+    /// Take out what looks like a secret.
+    pub redact: bool,
+    /// Writes that wait; more are dropped.
+    pub queue_len: usize,
+    /// How long a write waits for another process.
+    pub busy_timeout: Duration,
+    /// Unix seconds now.
+    pub now: fn() -> i64,
+}
+
+/// What became of something that somebody told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It is on the disk.
+    Kept,
+    /// The file cannot be used; it holds until this process ends.
+    InMemory,
+}
+
+/// The history. Nothing is opened before it is first used. Cheap to share.
+pub struct History {
+    path: PathBuf,
+    limits: Limits,
+    sender: OnceLock<Option<SyncSender<Message>>>,
+    /// The number of the lessons' state as the thread saw it last; 0 before the file was opened.
+    seen: Arc<AtomicU64>,
+    /// Changes of the lessons that this process has asked for, be they written yet or not.
+    own_changes: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// Which state of the lessons somebody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LessonsState {
+    generation: u64,
+    own_changes: u64,
+}
+
+/// What the thread does with the file, or with the reason why there is none.
+type Work = Box<dyn FnOnce(&mut Result<Store, Error>) + Send>;
+
+enum Message {
+    Record(Box<Route>),
+    Work(Work),
+    Stop(oneshot::Sender<()>),
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl History {
+    /// Over this file. Opens nothing yet.
+    #[must_use]
+    pub fn new(path: PathBuf, limits: Limits) -> Self {
+        Self {
+            path,
+            limits,
+            sender: OnceLock::new(),
+            seen: Arc::default(),
+            own_changes: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes a routed request. Returns at once; when too much waits already it is dropped, and counted.
+    pub fn record(&self, route: Route) {
+        if self.send(Message::Record(Box::new(route))).is_err() && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the history cannot keep up; some routes are not noted (history.queue_len)");
+        }
+    }
+
+    /// Unix seconds now, as the history counts them.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        (self.limits.now)()
+    }
+
+    /// Writes that were dropped by this process.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Notes what followed from a route without anybody saying so: the tool that the caller took, and lessons. Returns at
+    /// once. Where somebody gave feedback on that route, that stays.
+    pub fn note_outcome(&self, route: RouteId, chosen: Option<ToolKey>, source: Source, lessons: Vec<NewLesson>) {
+        let (now, lessons_max) = ((self.limits.now)(), self.limits.lessons_max);
+        if !lessons.is_empty() {
+            self.count_own_change();
+        }
+        let work = move |store: &mut Store| {
+            store.write("noting an outcome", |transaction| {
+                if let Some(chosen) = &chosen {
+                    routes::put_choice(transaction, &route, chosen)?;
+                }
+                if !lessons.is_empty() && !lessons::has_feedback(transaction, &route)? {
+                    lessons::replace(transaction, &route, source, &lessons, now, lessons_max)?;
+                }
+                Ok(())
+            })
+        };
+        let sent = self.send(Message::Work(Box::new(move |store| {
+            if let Ok(store) = store {
+                tell(work(store));
+            }
+        })));
+        if sent.is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps what somebody said of a route, in place of what was said before. Returns once it is on the disk.
+    ///
+    /// Cancel safe: it is kept, or not, as a whole.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRoute`], or when it could not be written; then nothing was.
+    pub async fn teach(&self, route: RouteId, teaching: Teaching) -> Result<Acknowledged, Error> {
+        let (now, lessons_max) = ((self.limits.now)(), self.limits.lessons_max);
+        self.count_own_change();
+        self.ask(move |store| {
+            let is_known = store.write_through("keeping feedback", |transaction| {
+                if !lessons::replace(transaction, &route, Source::Feedback, &teaching.lessons, now, lessons_max)? {
+                    return Ok(false);
+                }
+                routes::put_feedback(transaction, &route, &teaching.feedback, teaching.teacher, now)?;
+                Ok(true)
+            })?;
+            if !is_known {
+                return Err(Error::UnknownRoute { id: route.to_string() });
+            }
+            Ok(if store.is_kept { Acknowledged::Kept } else { Acknowledged::InMemory })
+        })
+        .await
+    }
+
+    /// One route.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRoute`], or when it cannot be read.
+    pub async fn route(&self, id: RouteId) -> Result<StoredRoute, Error> {
+        self.ask(move |store| {
+            let found = store.read("reading a route", |connection| routes::find(connection, &id))?;
+            found.ok_or_else(|| Error::UnknownRoute { id: id.to_string() })
+        })
+        .await
+    }
+
+    /// All routes that are kept, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn routes(&self) -> Result<Vec<StoredRoute>, Error> {
+        self.ask(|store| store.read("reading the routes", routes::all)).await
+    }
+
+    /// The lessons, newest first, with their vectors of this model, and which state this is.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn lessons(&self, model: String) -> Result<(LessonsState, Vec<Lesson>), Error> {
+        let lessons_max = self.limits.lessons_max;
+        // Before the question: what is asked for meanwhile is read once more.
+        let own_changes = self.own_changes.load(Ordering::Acquire);
+        self.ask(move |store| {
+            store.read("reading the lessons", |connection| {
+                // In one transaction, so that the number is that of the lessons.
+                let transaction = connection.unchecked_transaction()?;
+                let generation = lessons::generation(&transaction)?;
+                let found = lessons::all(&transaction, &model, lessons_max)?;
+                transaction.commit()?;
+                Ok((LessonsState { generation, own_changes }, found))
+            })
+        })
+        .await
+    }
+
+    /// Keeps the vectors of lessons, by number. Returns at once; what is lost is made again.
+    pub fn put_vectors(&self, model: String, vectors: Vec<(i64, Vec<f32>)>) {
+        let work = move |store: &mut Result<Store, Error>| {
+            if let Ok(store) = store {
+                tell(store.write("keeping vectors", |transaction| lessons::put_vectors(transaction, &model, &vectors)));
+            }
+        };
+        let _made_again = self.send(Message::Work(Box::new(work)));
+    }
+
+    /// Deletes the lesson of that number, or all; gives how many there were.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn forget(&self, lesson: Option<i64>) -> Result<usize, Error> {
+        self.count_own_change();
+        self.ask(move |store| {
+            store.write_through("forgetting lessons", |transaction| lessons::forget(transaction, lesson))
+        })
+        .await
+    }
+
+    /// Whether the lessons have changed since: by this process, or by another, which is seen with the next write after it or
+    /// within half a minute.
+    #[must_use]
+    pub fn is_outdated(&self, read: LessonsState) -> bool {
+        self.own_changes.load(Ordering::Acquire) != read.own_changes
+            || self.seen.load(Ordering::Acquire) > read.generation
+    }
+
+    /// Writes what waits, and closes the file. Does nothing when it was never opened.
+    ///
+    /// Cancel safe: what waits is written all the same, unless the process ends.
+    pub async fn stop(&self) {
+        let Some(sender) = self.sender.get_or_init(|| None) else { return };
+        let (done, ended) = oneshot::channel();
+        let mut message = Message::Stop(done);
+        // A full queue empties: its thread waits for nothing but the disk, and for that no longer than the busy time-out.
+        while let Err(TrySendError::Full(back)) = sender.try_send(message) {
+            message = back;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let _ended_already = ended.await;
+    }
+
+    fn count_own_change(&self) {
+        self.own_changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn send(&self, message: Message) -> Result<(), Error> {
+        let sender = self.sender.get_or_init(|| self.start()).as_ref().ok_or(Error::Closed)?;
+        sender.try_send(message).map_err(|fault| match fault {
+            TrySendError::Full(_) => Error::Full,
+            TrySendError::Disconnected(_) => Error::Closed,
+        })
+    }
+
+    fn start(&self) -> Option<SyncSender<Message>> {
+        let (sender, receiver) = sync_channel(self.limits.queue_len.max(1));
+        let (path, limits, seen) = (self.path.clone(), self.limits.clone(), self.seen.clone());
+        let thread = std::thread::Builder::new().name("history".to_owned());
+        let started = thread.spawn(move || follow(&path, &limits, &seen, &receiver));
+        if let Err(fault) = &started {
+            tracing::warn!(error = %fault, "the history's thread could not be started; nothing is noted");
+        }
+        started.is_ok().then_some(sender)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Work(Box::new(move |store| {
+            let done = match store {
+                Ok(store) => work(store),
+                Err(_) => Err(Error::Closed),
+            };
+            let _nobody_waits = answer.send(done);
+        })))?;
+        answered.await.map_err(|_| Error::Closed)?
+    }
+}
+
+/// The thread: takes one message after another until it is told to stop or nobody is left to send any.
+fn follow(path: &std::path::Path, limits: &Limits, seen: &AtomicU64, messages: &Receiver<Message>) {
+    let mut store = Store::open(path, limits.busy_timeout);
+    match &store {
+        Ok(store) => store.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(fault) => tracing::warn!(error = error_chain(fault), "there is no history in this run"),
+    }
+    let prune_every = (limits.routes_max / 64).clamp(1, PRUNE_EVERY_MAX);
+    let mut unpruned = prune_every;
+    loop {
+        if let Ok(store) = &store
+            && let Ok(generation) = store.read("looking for new lessons", lessons::generation)
+        {
+            seen.store(generation, Ordering::Release);
+        }
+        match messages.recv_timeout(LOOK_EVERY) {
+            Ok(Message::Record(route)) => {
+                if let Ok(store) = &mut store {
+                    unpruned += 1;
+                    let is_due = unpruned > prune_every;
+                    tell(record(store, *route, limits, is_due));
+                    if is_due {
+                        unpruned = 0;
+                    }
+                }
+            }
+            Ok(Message::Work(work)) => work(&mut store),
+            Ok(Message::Stop(done)) => {
+                drop(store);
+                let _nobody_waits = done.send(());
+                return;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn record(store: &mut Store, mut route: Route, limits: &Limits, prune: bool) -> Result<(), Error> {
+    if limits.redact {
+        route.request = redact(&route.request);
+        route.params.iter_mut().for_each(|name| *name = redact(name));
+    }
+    let now = (limits.now)();
+    store.write("noting a route", |transaction| {
+        routes::insert(transaction, &route, now)?;
+        if prune {
+            routes::prune(transaction, limits.routes_max, now - i64::from(limits.keep_days) * DAY_S)?;
+        }
+        Ok(())
+    })
+}
+
+/// A write that nobody waits for.
+fn tell(done: Result<(), Error>) {
+    if let Err(fault) = done {
+        tracing::warn!(error = error_chain(&fault), "something was not noted in the history");
+    }
+}

@@ -225,7 +225,8 @@ pub(super) fn rank_in(
     options: &EvaluationOptions,
     allowed: Option<&dyn Fn(&ToolKey) -> bool>,
 ) -> Ranking {
-    let rank_options = RankOptions { k: PLACES, allowed, words_weight: options.words_weight, params: None };
+    let rank_options =
+        RankOptions { k: PLACES, allowed, words_weight: options.words_weight, params: None, learned: &[] };
     rank(snapshot, text, vector, &rank_options)
 }
 

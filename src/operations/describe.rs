@@ -79,6 +79,10 @@ fn reason_text(reason: &Reason) -> String {
         Reason::MeaningClose => "close in meaning".to_owned(),
         Reason::ParametersFit => "the parameters fit".to_owned(),
         Reason::UnknownParameters(names) => format!("does not take {}", names.join(", ")),
+        Reason::Learned { shift, lessons } => {
+            let plural = if *lessons == 1 { "" } else { "s" };
+            format!("learned: {shift:+.2} from {lessons} lesson{plural}")
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl Operations {
             params,
             allowed: allowed.map(|allowed| allowed as &dyn Fn(&ToolKey) -> bool),
             words_weight: self.settings.words_weight,
+            learned: &[],
         };
         let ranking = router::rank(&known.snapshot, request, &vector, &options);
         Ok(Routed { known, ranking })

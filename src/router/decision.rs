@@ -54,7 +54,11 @@ impl Default for Bars {
 /// Decides. `effect_of_first` is what the first tool does as far as is known; unknown counts as a write.
 #[must_use]
 pub fn decide(ranking: &Ranking, effect_of_first: Effect, bars: &Bars) -> Decision {
-    let sure = ranking.is_right.value();
+    let sure = match (effect_of_first, ranking.without_learning) {
+        // What the ranking held back by its own notion of the effect is held back by the caller's too.
+        (Effect::Write | Effect::Destructive, Some(without)) => ranking.is_right.value().min(without.value()),
+        (Effect::Read, _) | (_, None) => ranking.is_right.value(),
+    };
     if ranking.candidates.is_empty() || (!ranking.named && ranking.is_any.value() < bars.any) {
         return Decision::NoMatch;
     }

@@ -3,16 +3,20 @@
 
 mod calibration;
 mod decision;
+mod learned;
 mod ranking;
 mod reasons;
 mod steps;
 mod values;
 
 #[cfg(test)]
+mod learned_tests;
+#[cfg(test)]
 mod tests;
 
 pub use calibration::{FEATURE_NAMES, Features};
 pub use decision::{Bars, Decision, decide};
+pub use learned::{LEARNED_SHIFT_MAX, Learned};
 pub use ranking::{Candidate, RankOptions, Ranking, rank};
 pub use reasons::Reason;
 pub use steps::{StepText, split_steps};

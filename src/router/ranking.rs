@@ -6,6 +6,7 @@ use crate::domain::{Confidence, ToolKey};
 use crate::index::{self, NamedBy, Scores, Snapshot};
 
 use super::calibration::{self, Features};
+use super::learned::{self, Learned};
 use super::reasons::{self, Reason};
 use super::values;
 
@@ -54,11 +55,14 @@ pub struct RankOptions<'a> {
     pub allowed: Option<&'a dyn Fn(&ToolKey) -> bool>,
     /// The weight of the words, 0 (meaning only) to 1 (words only); .3 was best.
     pub words_weight: f32,
+    /// What the user taught of some tools; each tool once. Without any, the ranking is exactly what it was before there was
+    /// learning.
+    pub learned: &'a [Learned],
 }
 
 impl Default for RankOptions<'_> {
     fn default() -> Self {
-        Self { k: 10, params: None, allowed: None, words_weight: WORDS_WEIGHT }
+        Self { k: 10, params: None, allowed: None, words_weight: WORDS_WEIGHT, learned: &[] }
     }
 }
 
@@ -73,6 +77,8 @@ pub struct Ranking {
     pub is_any: Confidence,
     /// The request names the first tool exactly.
     pub named: bool,
+    /// What `is_right` would be of this first tool if nothing had been learned; `None` when nothing was that bears on it.
+    pub without_learning: Option<Confidence>,
     /// What both confidences were read from.
     pub features: Features,
 }
@@ -115,7 +121,7 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     let fuse = fusion(options.words_weight);
     let values = values::count(request);
 
-    let mut pool = take_pool(snapshot, values, &scores, options.k.max(EXACT_MIN), &fuse);
+    let mut pool = take_pool(snapshot, values, &scores, options, &fuse);
     put_named(snapshot, request, options, &mut pool);
     let rows: Vec<usize> = pool.iter().map(|tool| tool.row).collect();
     for (tool, meaning) in pool.iter_mut().zip(snapshot.meanings(query_vector, &rows)) {
@@ -157,10 +163,14 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
             words: tool.words,
             words_share: if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 },
             confidence,
-            reasons: reasons::find(&snapshot.entries()[tool.row], &request_words, tool.named, tool.meaning, params),
+            reasons: reasons::find(&snapshot.entries()[tool.row], &request_words, tool.named, tool.meaning, params)
+                .into_iter()
+                .chain(learned::reason(options.learned, tool.row))
+                .collect(),
         })
         .collect();
-    Ranking { candidates, is_right, is_any, named: named.is_some(), features }
+    let ranking = Ranking { candidates, is_right, is_any, named: named.is_some(), without_learning: None, features };
+    learned::hold_back(ranking, snapshot, request, query_vector, options)
 }
 
 /// Meaning and words in one number; at the usual weight a cosine counts once.
@@ -171,12 +181,12 @@ fn fusion(words_weight: f32) -> impl Fn(f32, f32) -> f32 {
     move |meaning, words| meaning_factor * meaning + words_factor * words
 }
 
-/// The `count` best by fused score and server, in no order.
+/// The best by fused score and server, in no order.
 fn take_pool(
     snapshot: &Snapshot,
     values: usize,
     scores: &Scores,
-    count: usize,
+    options: &RankOptions<'_>,
     fuse: impl Fn(f32, f32) -> f32,
 ) -> Vec<Scored> {
     let fused: Vec<f32> = scores.meaning.iter().zip(&scores.words).map(|(m, w)| fuse(*m, *w)).collect();
@@ -198,6 +208,8 @@ fn take_pool(
             Scored { row, score, meaning: scores.meaning[at], words: scores.words[at], named: None }
         })
         .collect();
+    put_learned(snapshot, options, &mut pool);
+    let count = options.k.max(EXACT_MIN);
     if pool.len() > count {
         pool.select_nth_unstable_by(count, |a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         pool.truncate(count);
@@ -239,6 +251,18 @@ fn put_named(snapshot: &Snapshot, request: &str, options: &RankOptions<'_>, pool
         match pool.iter_mut().find(|tool| tool.row == row) {
             Some(tool) => tool.named = Some(by),
             None => pool.push(Scored { row, score: 0.0, meaning: 0.0, words: 0.0, named: Some(by) }),
+        }
+    }
+}
+
+/// Shifts what the user taught about, and adds what a graph left out.
+fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Scored>) {
+    for learned in options.learned {
+        let (row, score) = (learned.entry, learned.bounded_shift());
+        if let Some(tool) = pool.iter_mut().find(|tool| tool.row == row) {
+            tool.score += score;
+        } else if options.allowed.is_none_or(|allowed| allowed(&snapshot.entries()[row].tool.key)) {
+            pool.push(Scored { row, score, meaning: 0.0, words: 0.0, named: None });
         }
     }
 }

@@ -13,7 +13,7 @@ const WORDS_MAX: usize = 5;
 const CLOSE: f32 = 0.6;
 
 /// One fact that speaks for (or, the last, against) a tool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "what")]
 pub enum Reason {
     /// The request is the tool's name, or names it as an identifier.
@@ -32,6 +32,13 @@ pub enum Reason {
     ParametersFit,
     /// Parameters that came with the request and that the tool does not have.
     UnknownParameters(Vec<String>),
+    /// Lessons of the user's own about requests like this one.
+    Learned {
+        /// What they moved the score by, in units of a cosine.
+        shift: f32,
+        /// How many.
+        lessons: usize,
+    },
 }
 
 /// The reasons for one tool, the strongest kind first.

@@ -12,6 +12,7 @@ use crate::config::{
     Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
 };
 use crate::domain::{Hints, ServerName, Tool};
+use crate::history::{self, History};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
@@ -41,6 +42,7 @@ pub struct App {
     path: watch::Receiver<Option<SearchPath>>,
     /// The programs of the servers that may be started.
     programs: Vec<(ServerName, String)>,
+    history: Option<Arc<History>>,
     path_task: tokio::task::JoinHandle<()>,
 }
 
@@ -93,8 +95,15 @@ impl App {
         };
         let (reconciler, known) = Reconciler::new(write_path, sources, catalog, embedder.clone(), pool.clone());
         let reconciler = Arc::new(reconciler);
-        let operations =
-            Operations::new(operation_settings(settings), pool.clone(), reconciler.clone(), known, embedder.clone());
+        let history = open_history(config);
+        let operations = Operations::new(
+            operation_settings(settings),
+            pool.clone(),
+            reconciler.clone(),
+            known,
+            embedder.clone(),
+            history.clone(),
+        );
         Ok(Self {
             operations: Arc::new(operations),
             reconciler,
@@ -102,6 +111,7 @@ impl App {
             embedder,
             warnings: opened.warnings,
             pool,
+            history,
             path,
             programs: servers.iter().filter_map(|server| program(server)).collect(),
             path_task,
@@ -119,12 +129,15 @@ impl App {
         self.programs.iter().filter(|(_, command)| is_missing(command)).cloned().collect()
     }
 
-    /// Stops every server and waits until all are gone.
+    /// Stops every server, waits until all are gone, and writes what the history still holds.
     ///
     /// Not cancel safe: servers whose end was not waited for are killed when the runtime ends.
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+        if let Some(history) = &self.history {
+            history.stop().await;
+        }
     }
 }
 
@@ -157,8 +170,25 @@ fn operation_settings(settings: &Settings) -> OperationSettings {
         request_chars_max: settings.limits.request_chars_max,
         query_cache_len: router.query_cache_len,
         plan_time_to_live: router.plan_ttl,
+        is_learning: settings.learning.enabled,
+        learned_timeout: settings.history.read_timeout,
         settle_timeout: SETTLE_TIMEOUT,
     }
+}
+
+/// The history, where it is kept; the file is opened when it is first used.
+fn open_history(config: &Config) -> Option<Arc<History>> {
+    let settings = &config.settings;
+    let limits = history::Limits {
+        routes_max: settings.history.routes_max,
+        keep_days: settings.history.keep_days,
+        lessons_max: settings.learning.lessons_max,
+        redact: settings.history.redact,
+        queue_len: settings.history.queue_len,
+        busy_timeout: settings.catalog.busy_timeout,
+        now: unix_now,
+    };
+    settings.history.enabled.then(|| Arc::new(History::new(config.home.history(), limits)))
 }
 
 fn index_kind(kind: IndexKind) -> index::Kind {

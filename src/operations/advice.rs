@@ -44,6 +44,9 @@ pub struct Advice {
     /// How the call was read where it could not be taken as it was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
+    /// What feedback can refer to this route by; only where words decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_id: Option<String>,
 }
 
 impl Advice {
@@ -60,6 +63,7 @@ impl Advice {
             candidates: Vec::new(),
             schema: None,
             lessons: Vec::new(),
+            route_id: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The only error a surface sees.
 
 use crate::domain::error_chain;
+use crate::history;
 use crate::reconcile;
 use crate::supervisor;
 
@@ -22,6 +23,9 @@ pub enum Error {
     /// The server or the tool did not do it.
     #[error(transparent)]
     Server(#[from] supervisor::Error),
+    /// The history could not be read or written, or has no such route.
+    #[error(transparent)]
+    History(#[from] history::Error),
     /// The write path failed.
     #[error(transparent)]
     Index(#[from] reconcile::Error),

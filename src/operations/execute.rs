@@ -81,6 +81,9 @@ pub struct RouteInfo {
     /// How the call was read where it could not be taken as it was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
+    /// What feedback can refer to this route by; only where words decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_id: Option<String>,
 }
 
 /// What came of it.
@@ -178,7 +181,10 @@ impl Operations {
         };
         let Some(name) = named else { return self.execute_by_words(&execution, &input.request).await };
         match self.find_exactly(name).await {
-            Ok(tool) => self.run(&execution, Chosen::named(tool), None).await,
+            Ok(tool) => {
+                let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
+                output.inspect(|output| self.note_choice(&tool, output))
+            }
             // Words in the place of a name: what is meant is clear, so it is done as if they stood in the right place.
             Err(Error::NotFound { .. }) if input.request.trim().is_empty() && name.trim().contains(' ') => {
                 let execution = Execution { request: Some(name), ..execution };
@@ -206,27 +212,39 @@ impl Operations {
         let known = self.known_listed().await;
         let plan = self.plans.take(plan, known.snapshot.generation())?;
         let execution = Execution { cx, params: plan.params, dry_run: input.dry_run, request: None, started };
-        self.run(&execution, Chosen::named(plan.tool), None).await
+        let tool = plan.tool;
+        let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
+        output.inspect(|output| self.note_choice(&tool, output))
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
         let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
+        let output = self.follow_ranking(execution, &routed, decision).await?;
+        Ok(self.recorded(request, &execution.params, &routed, output))
+    }
+
+    async fn follow_ranking(
+        &self,
+        execution: &Execution<'_>,
+        routed: &Routed,
+        decision: Decision,
+    ) -> Result<ExecuteOutput, Error> {
         let Some(tool) = routed.tool(0).cloned() else {
-            return Ok(Advice::on_ranking(OutcomeKind::NoMatch, nothing_to_run(&routed), &routed, 0).into());
+            return Ok(Advice::on_ranking(OutcomeKind::NoMatch, nothing_to_run(routed), routed, 0).into());
         };
         let confidence = routed.ranking.is_right;
         match decision {
             Decision::Run => {
                 let chosen = Chosen { tool, confidence, is_named: false, instead_of: None };
-                self.run(execution, chosen, Some(&routed)).await
+                self.run(execution, chosen, Some(routed)).await
             }
-            Decision::NeedsConfirmation => Ok(self.ask_to_confirm(execution, &tool, &routed).into()),
-            Decision::NeedsChoice => Ok(self.ask_to_choose(execution, &routed).into()),
+            Decision::NeedsConfirmation => Ok(self.ask_to_confirm(execution, &tool, routed).into()),
+            Decision::NeedsChoice => Ok(self.ask_to_choose(execution, routed).into()),
             Decision::NoMatch => {
                 let message = "no connected tool seems to do this. The nearest are listed; say it in other words, or see \
                                list_capabilities";
                 let count = self.settings.candidates_max;
-                Ok(Advice::on_ranking(OutcomeKind::NoMatch, message.to_owned(), &routed, count).into())
+                Ok(Advice::on_ranking(OutcomeKind::NoMatch, message.to_owned(), routed, count).into())
             }
         }
     }
@@ -408,6 +426,7 @@ fn route_info(chosen: &Chosen, attempts: u32, started: Instant) -> RouteInfo {
         duration_ms: (started.elapsed().as_secs_f64() * 1e5).round() / 100.0,
         instead_of: chosen.instead_of.as_ref().map(ToString::to_string),
         lessons: Vec::new(),
+        route_id: None,
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::describe::{cut, rounded};
-use super::{Error, Operations, Routed, ToolLine, compact_schema, schema_within, signature_of};
+use super::{Ending, Error, Operations, Routed, ToolLine, compact_schema, schema_within, signature_of};
 
 /// Tools in an answer when the caller does not say.
 const LIMIT_DEFAULT: usize = 5;
@@ -76,6 +76,9 @@ pub struct FindOutput {
     /// What else the caller should know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What feedback can refer to this answer by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_id: Option<String>,
 }
 
 impl Operations {
@@ -88,7 +91,10 @@ impl Operations {
     pub async fn find_tool(&self, input: &FindInput) -> Result<FindOutput, Error> {
         let limit = input.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
         let routed = self.route(&input.query, None, limit, None).await?;
-        let whole = whole(&routed, self.settings.bars.any);
+        let whole = FindOutput {
+            route_id: self.record_route(&input.query, None, &routed, &Ending::shown("find_tool")),
+            ..whole(&routed, self.settings.bars.any)
+        };
         Ok(match input.detail {
             Detail::Names => names_only(whole),
             Detail::Full => with_all_schemas(whole, &routed),
@@ -132,6 +138,7 @@ fn whole(routed: &Routed, bar_any: f32) -> FindOutput {
         schema: None,
         more_schemas: Vec::new(),
         note,
+        route_id: None,
     }
 }
 

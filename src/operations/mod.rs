@@ -10,11 +10,18 @@ mod describe;
 mod error;
 mod execute;
 mod explain_tool;
+mod feedback;
 mod find_tool;
+mod learned;
+#[cfg(test)]
+mod learned_tests;
 mod list_capabilities;
+mod list_learned;
 mod mend_params;
 mod plans;
 mod rebuild_index;
+mod record_route;
+mod replay;
 mod request_vector;
 mod resolve;
 mod route;
@@ -30,9 +37,13 @@ pub use describe::{ToolLine, first_sentence, rounded, signature, signature_of, w
 pub use error::Error;
 pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
 pub use explain_tool::{ExplainInput, ExplainOutput};
+pub use feedback::{FeedbackInput, FeedbackOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
+pub use list_learned::{LearnedOutput, LessonLine};
 pub use rebuild_index::{IndexStatus, RebuildReport};
+pub use record_route::Ending;
+pub use replay::Replayed;
 pub use route::Routed;
 pub use slim_schema::{compact_schema, schema_within};
 pub use steps::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
@@ -42,6 +53,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::history::History;
 use crate::reconcile::{Known, LazyEmbedder, Reconciler};
 use crate::router::Bars;
 use crate::supervisor::Pool;
@@ -64,6 +76,10 @@ pub struct OperationSettings {
     pub query_cache_len: usize,
     /// How long a plan waits for its word.
     pub plan_time_to_live: Duration,
+    /// Whether ranking uses what was learned.
+    pub is_learning: bool,
+    /// Longest wait of a request for what was learned to be read.
+    pub learned_timeout: Duration,
     /// Longest wait for what is not known yet: the catalog being read, the first servers being listed.
     pub settle_timeout: Duration,
 }
@@ -78,10 +94,12 @@ pub struct Operations {
     vectors: request_vector::RequestVectors,
     validators: check_params::Validators,
     plans: plans::Plans,
+    learning: learned::Learning,
+    choices: record_route::OpenChoices,
 }
 
 impl Operations {
-    /// The verbs over these rooms.
+    /// The verbs over these rooms. Without a history nothing is noted and nothing learned.
     #[must_use]
     pub fn new(
         settings: OperationSettings,
@@ -89,10 +107,22 @@ impl Operations {
         reconciler: Arc<Reconciler>,
         known: watch::Receiver<Arc<Known>>,
         embedder: Arc<LazyEmbedder>,
+        history: Option<Arc<History>>,
     ) -> Self {
-        let vectors = request_vector::RequestVectors::new(embedder, settings.query_cache_len);
+        let vectors = request_vector::RequestVectors::new(embedder.clone(), settings.query_cache_len);
+        let learning = learned::Learning::new(settings.is_learning, history, embedder, settings.learned_timeout);
         let plans = plans::Plans::new(settings.plan_time_to_live);
-        Self { settings, pool, reconciler, known, vectors, validators: check_params::Validators::default(), plans }
+        Self {
+            settings,
+            pool,
+            reconciler,
+            known,
+            vectors,
+            validators: check_params::Validators::default(),
+            plans,
+            learning,
+            choices: record_route::OpenChoices::default(),
+        }
     }
 
     /// What is known at this moment, be it nothing.

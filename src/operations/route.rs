@@ -65,12 +65,13 @@ impl Operations {
             return Err(Error::Index(fault.clone()));
         }
         let vector = self.vectors.vector(request).await?;
+        let learned = self.learning.shifts(&known, &vector, None).await;
         let options = RankOptions {
             k,
             params,
             allowed: allowed.map(|allowed| allowed as &dyn Fn(&ToolKey) -> bool),
             words_weight: self.settings.words_weight,
-            learned: &[],
+            learned: &learned,
         };
         let ranking = router::rank(&known.snapshot, request, &vector, &options);
         Ok(Routed { known, ranking })

@@ -34,6 +34,8 @@ pub struct Known {
 pub struct KnownServerView {
     /// What the operator wrote about it.
     pub hints: Arc<Hints>,
+    /// Of what is started for it: the same name with another one is another server.
+    pub fingerprint: String,
     /// The server's name for itself; empty while it never ran.
     pub own_name: String,
     /// Its version.

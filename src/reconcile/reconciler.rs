@@ -629,6 +629,7 @@ fn view(source: &Source, state: &State, tools: usize) -> KnownServerView {
     let record = known.map(|known| known.record.clone()).unwrap_or_default();
     KnownServerView {
         hints: source.hints.clone(),
+        fingerprint: source.key.fingerprint.clone(),
         own_name: record.own_name,
         own_version: record.own_version,
         protocol_version: record.protocol_version,

@@ -1,0 +1,216 @@
+//! Notes where requests went, what the caller took when the choice was left to him, and which tools failed. What a server
+//! answers teaches nothing in its favour: only what its caller does or says can.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::domain::{Tool, ToolKey};
+use crate::history::{NewLesson, Route, RouteId, Source};
+use crate::upstream::Answer;
+
+use super::learned::routed_tool;
+use super::{ExecuteOutput, Operations, OutcomeKind, Routed};
+
+/// How long after it was left the choice a caller's call by name counts as his choice. A guess: a model answers in seconds,
+/// a person who is asked in minutes.
+const CHOICE_WITHIN: Duration = Duration::from_secs(600);
+/// Routes that may still be chosen from; a guess.
+const OPEN_CHOICES_MAX: usize = 32;
+/// Candidates that are noted.
+const CANDIDATES_MAX: usize = 10;
+/// Names of parameters that are noted.
+const PARAMS_MAX: usize = 32;
+/// Longest answer that is looked through for `isError`, in bytes: errors are short, and a picture is not read twice.
+const ERROR_BYTES_MAX: usize = 65_536;
+/// What a choice is worth, and what a failure, in units of a cosine. Guesses: half of what somebody says in so many words,
+/// and little, since most errors are the parameters'.
+const CHOICE_WEIGHT: f32 = 0.02;
+const FAILURE_WEIGHT: f32 = -0.01;
+
+/// How a routed request ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// `execute`, `find_tool` or `query`.
+    verb: &'static str,
+    outcome: String,
+    /// The tool that was called, and whether it answered with an error.
+    ran: Option<(ToolKey, bool)>,
+}
+
+impl Ending {
+    /// Tools were shown and nothing was to be run.
+    #[must_use]
+    pub fn shown(verb: &'static str) -> Self {
+        Self { verb, outcome: "shown".to_owned(), ran: None }
+    }
+
+    fn of(output: &ExecuteOutput, routed: &Routed) -> Self {
+        let (outcome, ran) = match output {
+            ExecuteOutput::Done(answer, route) => {
+                let entries = routed.ranking.candidates.iter().filter_map(|found| {
+                    let tool = &routed.known.snapshot.entries().get(found.entry)?.tool;
+                    (tool.key.server.as_str() == route.server && tool.key.tool == route.tool).then(|| tool.key.clone())
+                });
+                // Another server may have taken over, which was not ranked here.
+                let server = crate::domain::ServerName::parse(&route.server).ok();
+                let other = || server.map(|server| ToolKey { server, tool: route.tool.clone() });
+                (route.outcome, entries.into_iter().next().or_else(other).map(|key| (key, is_error(answer))))
+            }
+            ExecuteOutput::Advice(advice) => (advice.outcome, None),
+        };
+        let outcome = serde_json::to_value(outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
+        Self { verb: "execute", outcome: outcome.unwrap_or_default(), ran }
+    }
+
+    /// Whether the caller was left a choice, and whether taking the first tool then tells us something.
+    fn leaves_choice(&self) -> Option<bool> {
+        match self.outcome.as_str() {
+            // That somebody takes the first of a list that he asked for is what lists are for.
+            "shown" => Some(false),
+            "needs_choice" | "needs_confirmation" => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// Routes from which a caller may still choose, newest last. One process has one client; with several, each needs its own.
+#[derive(Debug, Default)]
+pub(super) struct OpenChoices(Mutex<VecDeque<OpenChoice>>);
+
+#[derive(Debug)]
+struct OpenChoice {
+    route: RouteId,
+    at: Instant,
+    candidates: Vec<ToolKey>,
+    /// Whether taking the first is a lesson too.
+    first_teaches: bool,
+}
+
+impl OpenChoices {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<OpenChoice>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, choice: OpenChoice) {
+        let mut open = self.lock();
+        if open.len() >= OPEN_CHOICES_MAX {
+            open.pop_front();
+        }
+        open.push_back(choice);
+    }
+
+    fn offers(&self, tool: &ToolKey) -> bool {
+        self.lock().iter().any(|open| open.candidates.contains(tool))
+    }
+
+    /// The newest that offered this tool; it is closed by that.
+    fn take(&self, tool: &ToolKey) -> Option<OpenChoice> {
+        let mut open = self.lock();
+        open.retain(|choice| choice.at.elapsed() < CHOICE_WITHIN);
+        let place = open.iter().rposition(|choice| choice.candidates.contains(tool))?;
+        open.remove(place)
+    }
+}
+
+impl Operations {
+    /// Notes where a request went; gives the id that feedback can refer to, or `None` when no history is kept. Returns at
+    /// once.
+    pub fn record_route(
+        &self,
+        request: &str,
+        params: Option<&Value>,
+        routed: &Routed,
+        ending: &Ending,
+    ) -> Option<String> {
+        let history = self.learning.history()?;
+        let known = &routed.known;
+        let keys = routed.ranking.candidates.iter().take(CANDIDATES_MAX);
+        let candidates: Vec<ToolKey> =
+            keys.filter_map(|found| Some(known.snapshot.entries().get(found.entry)?.tool.key.clone())).collect();
+        let in_question = ending.ran.as_ref().map(|(key, _)| key).or(candidates.first());
+        let tool = in_question
+            .and_then(|key| known.snapshot.find(key))
+            .map(|place| known.snapshot.entries()[place].tool.clone());
+        let id = RouteId::random();
+        history.record(Route {
+            id: id.clone(),
+            verb: ending.verb.to_owned(),
+            request: request.trim().to_owned(),
+            params: parameter_names(params),
+            model: known.snapshot.model().to_owned(),
+            candidates: candidates.clone(),
+            confidence: routed.ranking.is_right.value(),
+            any_confidence: routed.ranking.is_any.value(),
+            outcome: ending.outcome.clone(),
+            effect: tool.as_ref().map_or("", |tool| tool.effect.word()).to_owned(),
+            tool: tool.as_ref().map(|tool| routed_tool(known, tool)),
+            has_run: ending.ran.is_some(),
+        });
+        if let Some(first_teaches) = ending.leaves_choice() {
+            self.choices.push(OpenChoice { route: id.clone(), at: Instant::now(), candidates, first_teaches });
+        }
+        if let (Some(tool), Some((_, true))) = (&tool, &ending.ran)
+            && self.learning.is_enabled()
+        {
+            let lesson = NewLesson { tool: routed_tool(known, tool), weight: FAILURE_WEIGHT };
+            history.note_outcome(id.clone(), None, Source::Failure, vec![lesson]);
+        }
+        Some(id.to_string())
+    }
+
+    /// The hook of `execute` for requests in words: notes how it ended, and puts the route's id into the answer.
+    pub(super) fn recorded(
+        &self,
+        request: &str,
+        params: &Value,
+        routed: &Routed,
+        mut output: ExecuteOutput,
+    ) -> ExecuteOutput {
+        let route_id = self.record_route(request, Some(params), routed, &Ending::of(&output, routed));
+        match &mut output {
+            ExecuteOutput::Done(_, route) => route.route_id = route_id,
+            ExecuteOutput::Advice(advice) => advice.route_id = route_id,
+        }
+        output
+    }
+
+    /// The hook of `execute` for calls by name: a caller that was left the choice has taken it. A tool that then fails was
+    /// no good choice, and says nothing.
+    pub(super) fn note_choice(&self, tool: &Arc<Tool>, output: &ExecuteOutput) {
+        // First, since calls by name come by the thousand, and hardly ever is a choice open.
+        if !self.choices.offers(&tool.key) {
+            return;
+        }
+        let (ExecuteOutput::Done(answer, route), Some(history)) = (output, self.learning.history()) else { return };
+        if route.outcome != OutcomeKind::Done || is_error(answer) {
+            return;
+        }
+        let Some(choice) = self.choices.take(&tool.key) else { return };
+        let is_first = choice.candidates.first() == Some(&tool.key);
+        let teaches = self.learning.is_enabled() && (choice.first_teaches || !is_first);
+        let lesson = || NewLesson { tool: routed_tool(&self.known_now(), tool), weight: CHOICE_WEIGHT };
+        let lessons = teaches.then(lesson).into_iter().collect();
+        history.note_outcome(choice.route, Some(tool.key.clone()), Source::Choice, lessons);
+    }
+}
+
+fn parameter_names(params: Option<&Value>) -> Vec<String> {
+    let names = params.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
+    names.take(PARAMS_MAX).cloned().collect()
+}
+
+/// Whether the tool says that it failed.
+fn is_error(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Outermost {
+        #[serde(rename = "isError", default)]
+        is_error: bool,
+    }
+    let Ok(raw) = answer.payload() else { return true };
+    raw.len() <= ERROR_BYTES_MAX && serde_json::from_str::<Outermost>(raw).is_ok_and(|result| result.is_error)
+}

@@ -121,7 +121,8 @@ fn show_result(global: &Global, raw: &str, route: &RouteInfo) -> Exit {
             }
         }
         let named = if route.is_named { String::new() } else { format!(", confidence {:.2}", route.confidence) };
-        let ran = format!("{}.{}{named}, {:.0} ms", route.server, route.tool, route.duration_ms);
+        let id = route.route_id.as_ref().map_or_else(String::new, |id| format!(", route {id}"));
+        let ran = format!("{}.{}{named}, {:.0} ms{id}", route.server, route.tool, route.duration_ms);
         Out::stderr().line(&painted(DIM, &ran));
     }
     if is_error { Exit::Failed } else { Exit::Done }
@@ -172,5 +173,8 @@ fn show_advice(advice: &Advice) {
     }
     if let Some(schema) = &advice.schema {
         out.json(schema);
+    }
+    if let Some(id) = &advice.route_id {
+        out.line(&painted(DIM, &format!("route {id}")));
     }
 }

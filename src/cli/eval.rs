@@ -15,8 +15,12 @@ use super::output::{DIM, Out, painted};
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
     /// Folders with tools.jsonl and queries.jsonl, and negatives.jsonl where there are any
-    #[arg(required = true)]
+    #[arg(required_unless_present = "history")]
     folders: Vec<PathBuf>,
+    /// Instead route all that was asked here once more, with today's tools, settings and lessons (`--set
+    /// learning.enabled=false` leaves these out), and show what changes; starts no server
+    #[arg(long, conflicts_with_all = ["folders", "features"])]
+    pub(super) history: bool,
     /// Also write what the confidences are fitted from, tab-separated
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,

@@ -7,11 +7,14 @@ mod demo;
 mod doctor;
 mod eval;
 mod exit_code;
+mod feedback;
 mod index;
+mod learned;
 mod output;
 mod prepare;
 mod progress;
 mod query;
+mod replay;
 mod serve;
 mod test;
 mod test_report;
@@ -94,6 +97,10 @@ enum Command {
     Config(config::ConfigCommand),
     /// Say what is wrong with the set-up, and what to do
     Doctor(doctor::DoctorArgs),
+    /// Say whether a route was right, so that routing learns from it
+    Feedback(feedback::FeedbackArgs),
+    /// Show what routing has learned, or forget it
+    Learned(learned::LearnedArgs),
     /// Measure the routing on folders of requests with known answers
     Eval(eval::EvalArgs),
     /// Check that requests go to the tools that routes files expect
@@ -176,6 +183,9 @@ async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
         Some(Command::Index(command)) => index::index(&global, &command).await,
         Some(Command::Config(command)) => config::config(&global, &command).await,
         Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
+        Some(Command::Feedback(args)) => feedback::feedback(&global, &args).await,
+        Some(Command::Learned(args)) => learned::learned(&global, &args).await,
+        Some(Command::Eval(args)) if args.history => replay::replay(&global).await,
         Some(Command::Eval(args)) => eval::eval(&global, &args),
         Some(Command::Test(args)) => test::test(&global, &args).await,
         Some(Command::Demo(args)) => demo::demo(&global, &args).await,

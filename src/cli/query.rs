@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::operations::{Routed, ToolLine, rounded};
+use crate::operations::{Ending, Routed, ToolLine, rounded};
 use crate::router::{self, Decision};
 
 use super::exit_code::Exit;
@@ -29,6 +29,8 @@ struct Inspection {
     confidence: f64,
     any_confidence: f64,
     tools: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -45,9 +47,13 @@ pub(super) async fn query(global: &Global, args: &QueryArgs) -> anyhow::Result<E
     let config = prepare::configuration(global)?;
     let app = prepare::app_with_tools(&config).await?;
     let routed = app.operations.route(&args.text, None, usize::from(args.k), None).await;
+    let route_id = routed
+        .as_ref()
+        .ok()
+        .and_then(|routed| app.operations.record_route(&args.text, None, routed, &Ending::shown("query")));
     app.stop().await;
     let routed = routed?;
-    let inspection = inspect(&args.text, &routed, app.operations.bars());
+    let inspection = Inspection { route_id, ..inspect(&args.text, &routed, app.operations.bars()) };
     if global.json {
         Out::stdout().json(&inspection);
     } else {
@@ -72,6 +78,7 @@ fn inspect(request: &str, routed: &Routed, bars: &router::Bars) -> Inspection {
         confidence: rounded(routed.ranking.is_right),
         any_confidence: rounded(routed.ranking.is_any),
         tools: rows.collect(),
+        route_id: None,
     }
 }
 
@@ -116,6 +123,9 @@ fn show(inspection: &Inspection, explain: bool) {
     let shown = counted(inspection.tools.len(), "tool");
     let any = format!("({shown} shown; that any tool fits: {:.0} %)", inspection.any_confidence * 100.0);
     out.line(&format!("{verdict} {}", painted(DIM, &any)));
+    if let Some(id) = &inspection.route_id {
+        out.line(&painted(DIM, &format!("route {id}")));
+    }
 }
 
 fn painted_share(confidence: f64) -> String {

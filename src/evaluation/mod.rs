@@ -3,6 +3,7 @@
 
 mod error;
 mod features;
+mod history;
 mod metrics;
 mod report;
 mod run;
@@ -12,5 +13,6 @@ mod set;
 mod tests;
 
 pub use error::Error;
+pub use history::{HistoryReport, ReplayedRoute, compare_history};
 pub use report::{Mean, Report, SetReport};
 pub use run::{EvaluationOptions, run};

@@ -8,6 +8,7 @@ mod doctor;
 mod faults;
 mod harness;
 mod homes;
+mod learning;
 mod protocol;
 mod routing;
 mod steps;

@@ -4,7 +4,9 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::operations::{CapabilitiesInput, Detail, ExecuteInput, ExplainInput, FindInput};
+use crate::operations::{CapabilitiesInput, Detail, ExecuteInput, ExplainInput, FeedbackInput, FindInput};
+
+use super::feedback_argument;
 
 /// Names that a model gives to the object of a tool's parameters.
 const PARAMS_NAMES: &[&str] = &["params", "arguments", "args", "parameters", "input", "tool_input", "tool_args"];
@@ -166,6 +168,21 @@ impl Arguments {
             }
         }
         Ok(Some(params))
+    }
+
+    /// Takes the `feedback` out, if there is one.
+    pub(super) fn take_feedback(&mut self) -> Result<Option<FeedbackInput>, String> {
+        self.0.remove("feedback").filter(|value| !value.is_null()).map(feedback_argument::read).transpose()
+    }
+
+    /// Whether nothing is left that would say what is to be done.
+    pub(super) fn are_empty(&self) -> bool {
+        self.0.values().all(|value| match value {
+            Value::Null | Value::Bool(_) => true,
+            Value::String(text) => text.trim().is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Array(_) | Value::Number(_) => false,
+        })
     }
 
     pub(super) fn into_capabilities(mut self) -> Result<CapabilitiesInput, String> {

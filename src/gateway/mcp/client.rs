@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::operations::{ExecuteOutput, OpContext, Operations, OutcomeKind, StepsOutcome};
+use crate::operations::{ExecuteOutput, FeedbackOutput, OpContext, Operations, OutcomeKind, StepsOutcome};
 use crate::upstream::ProgressSink;
 use crate::wire::{Envelope, EnvelopeKind, Line, LineWriter, Members, error_line, result_line};
 
@@ -258,7 +258,7 @@ async fn run(
     operations: &Operations,
     cx: &OpContext,
     tool: FourTools,
-    arguments: Arguments,
+    mut arguments: Arguments,
     is_modern: bool,
 ) -> String {
     let done = match tool {
@@ -269,9 +269,15 @@ async fn run(
                 .map(|out| answer::own(&render::found(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
         },
-        FourTools::Execute => match arguments.into_execute() {
-            Ok(input) => operations.execute(cx, input).await.map(|out| executed(&out, is_modern)),
+        FourTools::Execute => match take_feedback(operations, &mut arguments).await {
             Err(what) => return answer::own_failure(&what, is_modern),
+            Ok(Some(noted)) if arguments.are_empty() => {
+                return answer::own(&format!("{}.", noted.message), Some(&noted), false, is_modern);
+            }
+            Ok(_) => match arguments.into_execute() {
+                Ok(input) => operations.execute(cx, input).await.map(|out| executed(&out, is_modern)),
+                Err(what) => return answer::own_failure(&what, is_modern),
+            },
         },
         FourTools::ListCapabilities => match arguments.into_capabilities() {
             Ok(input) => operations
@@ -289,6 +295,13 @@ async fn run(
         },
     };
     done.unwrap_or_else(|fault| answer::own_failure(&fault.one_line(), is_modern))
+}
+
+/// Keeps the feedback that came with a request, before anything is done.
+async fn take_feedback(operations: &Operations, arguments: &mut Arguments) -> Result<Option<FeedbackOutput>, String> {
+    let Some(input) = arguments.take_feedback()? else { return Ok(None) };
+    let noted = operations.feedback(&input).await;
+    noted.map(Some).map_err(|fault| format!("the feedback was not taken, and nothing ran: {}", fault.one_line()))
 }
 
 fn executed(output: &ExecuteOutput, is_modern: bool) -> String {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::operations::first_sentence;
 use crate::reconcile::Known;
 
+use super::feedback_argument;
+
 /// Longest list of servers in the description, in characters: each prompt of each conversation pays for it.
 const CONNECTED_CHARS_MAX: usize = 900;
 /// Longest note on one server, in characters.
@@ -73,7 +75,8 @@ pub(super) fn list(known: &Known) -> Value {
                     "tool": {"type": "string", "description": "Exactly this tool, as server.tool; then `request` may be left out"},
                     "dry_run": {"type": "boolean", "default": false, "description": "Only say what would run, and give a plan for it"},
                     "plan": {"type": "string", "description": "Id of a plan from an earlier answer, alone: runs it once"},
-                    "steps": {"type": "string", "enum": ["one", "auto"], "default": "one", "description": "auto: a request for several things is planned in steps; what is certain is done, the rest comes back as a plan"}
+                    "steps": {"type": "string", "enum": ["one", "auto"], "default": "one", "description": "auto: a request for several things is planned in steps; what is certain is done, the rest comes back as a plan"},
+                    "feedback": feedback_argument::schema()
                 }
             },
             "annotations": {"readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true},

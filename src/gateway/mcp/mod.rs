@@ -5,6 +5,7 @@
 mod answer;
 mod arguments;
 mod client;
+mod feedback_argument;
 mod four_tools;
 mod hello;
 mod render;

@@ -23,6 +23,7 @@ pub(super) fn found(output: &FindOutput) -> String {
     if !output.tools.is_empty() {
         text.push_str("Run one with execute {\"tool\": \"server.tool\", \"params\": {…}}.");
     }
+    push_route(&mut text, output.route_id.as_deref());
     text
 }
 
@@ -49,7 +50,15 @@ pub(super) fn advice(advice: &Advice) -> String {
     for lesson in &advice.lessons {
         let _infallible = write!(text, "\nnote: {lesson}");
     }
+    push_route(&mut text, advice.route_id.as_deref());
     text
+}
+
+/// What feedback refers to, as a last line.
+fn push_route(text: &mut String, route_id: Option<&str>) {
+    if let Some(id) = route_id {
+        let _infallible = write!(text, "\nroute {id}");
+    }
 }
 
 /// A file's content in the parameters need not be read again.
@@ -66,8 +75,9 @@ fn shortened(text: &str) -> String {
 pub(super) fn ran(route: &RouteInfo) -> String {
     let instead =
         route.instead_of.as_ref().map_or_else(String::new, |tool| format!(", since the server of {tool} is down"));
+    let id = route.route_id.as_ref().map_or_else(String::new, |id| format!(", route {id}"));
     let how = if route.is_named { "named".to_owned() } else { format!("confidence {:.2}", route.confidence) };
-    let mut text = format!("[mcporch] ran {}.{} ({how}{instead})", route.server, route.tool);
+    let mut text = format!("[mcporch] ran {}.{} ({how}{instead}{id})", route.server, route.tool);
     for lesson in &route.lessons {
         let _infallible = write!(text, "; {lesson}");
     }

@@ -19,6 +19,7 @@ fn tool(server: &str, description: &str) -> Tool {
         description: description.to_owned(),
         input_schema: InputSchema::any_object(),
         effect: Effect::Read,
+        effect_source: crate::domain::EffectSource::Announced,
         is_idempotent: true,
         raw: "{}".into(),
     }
@@ -31,6 +32,7 @@ fn known(servers: &[(&str, &str, &str)]) -> Known {
         server_hints: Arc::new(Hints::default()),
         tool_hints: Arc::new(Hints::default()),
         vectors: Vec::new(),
+        examples: Vec::new(),
     });
     let snapshot = Snapshot::build(1, "m".to_owned(), DIMENSIONS, entries.collect(), &Options::default()).unwrap();
     let view = |fingerprint: &str| KnownServerView {
@@ -54,6 +56,7 @@ fn known(servers: &[(&str, &str, &str)]) -> Known {
         is_settled: true,
         snapshot: Arc::new(snapshot),
         servers: Arc::new(servers),
+        overruled: Arc::default(),
         tools_without_vector: 0,
         fault: None,
     }

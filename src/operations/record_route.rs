@@ -62,6 +62,8 @@ impl Ending {
                 (route.outcome, entries.into_iter().next().or_else(other).map(|key| (key, is_error(answer))))
             }
             ExecuteOutput::Advice(advice) => (advice.outcome, None),
+            // Several steps are several rankings; this is about one.
+            ExecuteOutput::Steps(_) => (OutcomeKind::Done, None),
         };
         let outcome = serde_json::to_value(outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
         Self { verb: "execute", outcome: outcome.unwrap_or_default(), ran }
@@ -175,6 +177,7 @@ impl Operations {
         match &mut output {
             ExecuteOutput::Done(_, route) => route.route_id = route_id,
             ExecuteOutput::Advice(advice) => advice.route_id = route_id,
+            ExecuteOutput::Steps(_) => {}
         }
         output
     }

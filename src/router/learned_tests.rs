@@ -19,12 +19,14 @@ fn catalogue(tools: &[&str], effect: Effect) -> Snapshot {
                 description: description.to_owned(),
                 input_schema: InputSchema::any_object(),
                 effect,
+                effect_source: crate::domain::EffectSource::Announced,
                 is_idempotent: false,
                 raw: "{}".into(),
             }),
             server_hints: Arc::new(Hints::default()),
             tool_hints: Arc::new(Hints::default()),
             vectors: Vec::new(),
+            examples: Vec::new(),
         }
     };
     Snapshot::build(1, String::new(), 8, tools.iter().map(entry).collect(), &Options::default()).unwrap()

@@ -13,8 +13,8 @@ use crate::index::{self, Entry, Snapshot};
 
 /// Tools that are probed at most: at three requests each, under ten seconds of embedding on two cores.
 const TOOLS_MAX: usize = 2_000;
-/// Examples of one tool that are asked.
-const EXAMPLES_MAX: usize = 4;
+/// Examples of one tool that are asked: they are in the index themselves, so more would only flatter it.
+const EXAMPLES_MAX: usize = 1;
 /// Words that must be left of a description without the words of the tool's name; with fewer it asks for nothing.
 const WORDS_MIN: usize = 3;
 /// Texts embedded in one call.

@@ -27,17 +27,13 @@ fn entry(tool: &str, description: &str, hints: Hints) -> Entry {
         is_idempotent: true,
         raw: Arc::from(r#"{"annotations":{"readOnlyHint":true}}"#),
     };
-    let texts = index::texts_to_embed(&tool, &Hints::default(), &hints);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let vectors = Builtin::new().embed(TextKind::Document, &texts).unwrap();
-    let vectors = vectors.into_iter().map(Arc::from).collect();
-    Entry {
-        tool: Arc::new(tool),
-        server_hints: Arc::default(),
-        tool_hints: Arc::new(hints),
-        vectors,
-        examples: Vec::new(),
-    }
+    let embed = |texts: Vec<String>| -> Vec<Arc<[f32]>> {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Builtin::new().embed(TextKind::Document, &texts).unwrap().into_iter().map(Arc::from).collect()
+    };
+    let vectors = embed(index::texts_to_embed(&tool, &Hints::default(), &hints));
+    let examples = embed(index::examples_to_embed(&hints));
+    Entry { tool: Arc::new(tool), server_hints: Arc::default(), tool_hints: Arc::new(hints), vectors, examples }
 }
 
 /// Each tool as `(server.name, description)`.

@@ -21,8 +21,8 @@ pub(super) struct EvalArgs {
     /// learning.enabled=false` leaves these out), and show what changes; starts no server
     #[arg(long, conflicts_with_all = ["folders", "features"])]
     pub(super) history: bool,
-    /// Also write what the confidences are fitted from, tab-separated
-    #[arg(long, value_name = "FILE")]
+    /// Also write what the ranking and the confidences are fitted from into this folder
+    #[arg(long, value_name = "FOLDER")]
     features: Option<PathBuf>,
 }
 

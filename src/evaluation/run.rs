@@ -11,7 +11,7 @@ use crate::index::{self, Entry, Snapshot};
 use crate::router::{RankOptions, Ranking, rank};
 
 use super::Error;
-use super::features::FeatureFile;
+use super::features::FeatureFolder;
 use super::metrics::{self, RequestFigures};
 use super::report::{Mean, Report, SetReport};
 use super::set::{self, Request, Set};
@@ -30,7 +30,7 @@ pub struct EvaluationOptions {
     pub index: index::Options,
     /// The weight of the words in the ranking, 0..=1.
     pub words_weight: f32,
-    /// Also write what both confidences are fitted from to this file (tab-separated); takes about as long again.
+    /// Also write what the ranking and the confidences are fitted from into this folder.
     pub features: Option<PathBuf>,
 }
 
@@ -62,17 +62,14 @@ pub fn run(
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Report, Error> {
     let (mut sets, mut skipped) = (Vec::new(), Vec::new());
-    let mut features = options.features.as_deref().map(FeatureFile::create).transpose()?;
+    let features = options.features.as_deref().map(FeatureFolder::create).transpose()?;
     for folder in folders {
         let Some(set) = set::read(folder)? else {
             skipped.push(folder.clone());
             continue;
         };
         let prepared = prepare(set, embedder, options, progress)?;
-        sets.push(measure(&prepared, embedder, options, features.as_mut())?);
-    }
-    if let Some(file) = features {
-        file.finish()?;
+        sets.push(measure(&prepared, embedder, options, features.as_ref())?);
     }
     if sets.is_empty() {
         return Err(Error::NothingToDo { count: folders.len() });
@@ -158,34 +155,30 @@ fn measure(
     prepared: &Prepared,
     embedder: &dyn Embedder,
     options: &EvaluationOptions,
-    mut features: Option<&mut FeatureFile>,
+    features: Option<&FeatureFolder>,
 ) -> Result<SetReport, Error> {
     let set = &prepared.set;
     let snapshot = snapshot_of(prepared.entries.clone(), set, embedder, options)?;
     let mut figures: Vec<RequestFigures> = Vec::new();
     let (mut servers_right, mut sure, mut answerable) = (Vec::new(), Vec::new(), Vec::new());
     for (request, vector) in set.requests.iter().zip(&prepared.request_vectors) {
-        let ranking = rank_in(&snapshot, &request.text, vector, options, None);
+        let ranking = rank_in(&snapshot, &request.text, vector, options);
         let ranked: Vec<usize> = ranking.candidates.iter().map(|candidate| candidate.entry).collect();
         let judged = metrics::judge(&ranked, &request.groups);
         servers_right.push(f64::from(server_is_right(set, ranked.first(), request)));
         sure.push((f64::from(ranking.is_right.value()), judged.first_is_right));
         answerable.push(f64::from(ranking.is_any.value()));
-        if let Some(file) = &mut features {
-            file.write(&set.name, "full", judged.first_is_right, &ranking)?;
-        }
         figures.push(judged);
     }
     let mut unanswerable = Vec::new();
     for (text, vector) in set.negatives.iter().zip(&prepared.negative_vectors) {
-        let ranking = rank_in(&snapshot, text, vector, options, None);
+        let ranking = rank_in(&snapshot, text, vector, options);
         unanswerable.push(f64::from(ranking.is_any.value()));
-        if let Some(file) = &mut features {
-            file.write(&set.name, "negative", false, &ranking)?;
-        }
     }
-    if let Some(file) = features {
-        file.write_variants(prepared, &snapshot, options)?;
+    if let Some(folder) = features {
+        let mut file = folder.open(prepared)?;
+        file.write_all(prepared, &snapshot, options)?;
+        file.finish()?;
     }
     let scores_of = |right: bool| -> Vec<f64> { sure.iter().filter(|(_, is)| *is == right).map(|(p, _)| *p).collect() };
     let mean_of = |figure: fn(&RequestFigures) -> f64| metrics::mean(figures.iter().map(figure));
@@ -218,16 +211,15 @@ fn snapshot_of(
         .map_err(|source| Error::Index { path: set.folder.clone(), source })
 }
 
-pub(super) fn rank_in(
-    snapshot: &Snapshot,
-    text: &str,
-    vector: &[f32],
+fn rank_in(snapshot: &Snapshot, text: &str, vector: &[f32], options: &EvaluationOptions) -> Ranking {
+    rank(snapshot, text, vector, &rank_options(options, None))
+}
+
+pub(super) fn rank_options<'a>(
     options: &EvaluationOptions,
-    allowed: Option<&dyn Fn(&ToolKey) -> bool>,
-) -> Ranking {
-    let rank_options =
-        RankOptions { k: PLACES, allowed, words_weight: options.words_weight, params: None, learned: &[] };
-    rank(snapshot, text, vector, &rank_options)
+    allowed: Option<&'a dyn Fn(&ToolKey) -> bool>,
+) -> RankOptions<'a> {
+    RankOptions { k: PLACES, allowed, words_weight: options.words_weight, params: None, learned: &[] }
 }
 
 fn server_is_right(set: &Set, first: Option<&usize>, request: &Request) -> bool {

@@ -122,7 +122,7 @@ fn a_folder_is_measured() {
         ("negatives.jsonl", "{\"id\": \"n\", \"query\": \"qqq zzz\"}\n"),
     ]);
     let empty = write(&[("tools.jsonl", TOOLS)]);
-    let features = folder.path().join("features.tsv");
+    let features = folder.path().join("features");
     let options = EvaluationOptions { features: Some(features.clone()), ..EvaluationOptions::default() };
     let report = evaluate(&[folder.path().to_owned(), empty.path().to_owned()], &options).unwrap();
     assert_eq!(report.skipped, [empty.path()]);
@@ -138,9 +138,14 @@ fn a_folder_is_measured() {
     assert!(json["sets"][0]["auroc_right_wrong"].is_null());
     assert_eq!(json["mean"]["p_at_1"], 1.0);
     assert_eq!(json.as_object().unwrap().len(), 2);
-    let lines = fs::read_to_string(features).unwrap();
-    let fields = 4 + crate::router::FEATURE_NAMES.len();
-    assert!(lines.lines().count() > 3 && lines.lines().all(|line| line.split('\t').count() == fields), "{lines}");
+    let about: serde_json::Value =
+        serde_json::from_slice(&fs::read(features.join("columns.json")).unwrap()).unwrap();
+    let columns = about["columns"].as_array().unwrap().len();
+    let name = &set.name;
+    let numbers = |what: &str| fs::read(features.join(format!("{name}.{what}.f32"))).unwrap().len() / 4;
+    assert_eq!((numbers("tools"), numbers("requests"), numbers("negatives")), (3 * 26, 2 * 26, 26));
+    // Three tools for each of two requests and a negative, and a small catalogue for the first, with and without its tool.
+    assert_eq!(numbers("candidates"), (3 * 3 + 3 + 2) * columns);
 }
 
 #[test]

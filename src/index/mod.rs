@@ -6,6 +6,7 @@ mod actions;
 mod embedded_text;
 mod error;
 mod examples;
+mod fields;
 mod graph;
 mod kernel;
 mod related;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use embedded_text::{examples_to_embed, first_sentence, texts_to_embed};
 pub use error::Error;
+pub use fields::Overlap;
 pub use snapshot::{NamedBy, Scores, Snapshot};
 pub use text::{plain_words, words};
 

@@ -9,8 +9,8 @@ use super::actions::Actions;
 use super::examples::{self, Examples};
 use super::graph::Graph;
 use super::vectors::{RequestVector, Vectors};
-use super::words::Words;
-use super::{Entry, Error, Kind, Options, text};
+use super::words::{RequestWords, Words};
+use super::{Entry, Error, Kind, Options, Overlap, text};
 
 /// How far from 1 the length of a unit vector may be: a guess; 16-bit storage would leave about .001.
 const LENGTH_TOLERANCE: f32 = 0.02;
@@ -66,6 +66,8 @@ pub struct Scores {
     pub tools_count: usize,
     /// The cosine of the request with the nearest example of each tool that has some; rising by tool.
     examples: Vec<(u32, f32)>,
+    /// The request's words as the index knows them.
+    pub(crate) read: RequestWords,
 }
 
 impl Scores {
@@ -278,6 +280,7 @@ impl Snapshot {
             words_count: read.count,
             tools_count: self.entries.len(),
             examples: vector.as_ref().map(|vector| self.examples.nearest(vector)).unwrap_or_default(),
+            read,
             ..Scores::default()
         };
         match (&self.graph, &vector, allowed) {
@@ -304,6 +307,12 @@ impl Snapshot {
         let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let lengths = (product(one, one) * product(other, other)).sqrt();
         if lengths > 0.0 { product(one, other) / lengths } else { 0.0 }
+    }
+
+    /// What the request of `scores` and a tool have in common.
+    #[must_use]
+    pub fn overlap(&self, scores: &Scores, row: usize) -> Overlap {
+        self.words.fields.compare(row, &scores.read)
     }
 
     /// A number for the server of a tool, below [`Self::servers_count`].

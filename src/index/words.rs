@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::Hints;
 
+use super::fields::{self, Fields};
 use super::related::{RELATED_WEIGHT, related};
 use super::{Entry, text};
 
@@ -50,10 +51,11 @@ pub(crate) struct Words {
     worth: Vec<f32>,
     rarity: Vec<f32>,
     tools: usize,
+    pub(super) fields: Fields,
 }
 
 /// The words of one request, and what they are worth at best.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RequestWords {
     /// Word and how often it counts.
     known: Vec<(usize, f32)>,
@@ -61,6 +63,10 @@ pub(crate) struct RequestWords {
     pub(crate) highest_possible: f32,
     /// How many words there are, with repeats, without stop words.
     pub(crate) count: usize,
+    /// Each word that a tool may have, once, with what finding it is worth; rising. Related words are worth less.
+    pub(crate) distinct: Vec<(u32, f32)>,
+    /// What all words of the request are worth, also those that no tool has.
+    pub(crate) worth: f32,
 }
 
 impl Words {
@@ -70,24 +76,28 @@ impl Words {
         let mut postings: Vec<(u32, u32, f32)> = Vec::new();
         let mut lengths = Vec::with_capacity(entries.len());
         let mut of_tool: Vec<(u32, f32)> = Vec::new();
+        let mut fields = Fields::with_capacity(entries.len());
         for (row, entry) in entries.iter().enumerate() {
             of_tool.clear();
-            for_each_field(entry, |field, weight| {
+            for_each_field(entry, |field, weight, kind| {
                 for word in text::words(field) {
                     let next = ids.len() as u32;
-                    of_tool.push((*ids.entry(word).or_insert(next), weight));
+                    let id = *ids.entry(word).or_insert(next);
+                    of_tool.push((id, weight));
+                    fields.add(id, kind);
                 }
             });
+            fields.end_tool();
             lengths.push(of_tool.iter().map(|(_, weight)| weight).sum::<f32>());
             of_tool.sort_by_key(|(id, _)| *id);
             for group in of_tool.chunk_by(|a, b| a.0 == b.0) {
                 postings.push((group[0].0, row as u32, group.iter().map(|(_, weight)| weight).sum()));
             }
         }
-        Self::arrange(ids, postings, &lengths)
+        Self::arrange(ids, postings, &lengths, fields)
     }
 
-    fn arrange(ids: HashMap<String, u32>, mut postings: Vec<(u32, u32, f32)>, lengths: &[f32]) -> Self {
+    fn arrange(ids: HashMap<String, u32>, mut postings: Vec<(u32, u32, f32)>, lengths: &[f32], fields: Fields) -> Self {
         let mut sorted: Vec<(String, u32)> = ids.into_iter().collect();
         sorted.sort_unstable();
         let mut place = vec![0_u32; sorted.len()];
@@ -99,6 +109,7 @@ impl Words {
             worth: Vec::with_capacity(postings.len()),
             rarity: vec![0.0; sorted.len()],
             tools: lengths.len(),
+            fields,
         };
         for (at, (word, id)) in sorted.iter().enumerate() {
             place[*id as usize] = at as u32;
@@ -119,6 +130,7 @@ impl Words {
             }
             words.first[word + 1] = words.rows.len() as u32;
         }
+        words.fields.finish(&place, &words.rarity);
         words
     }
 
@@ -134,18 +146,31 @@ impl Words {
         let mut all = text::words(request);
         let count = all.len();
         all.sort_unstable();
-        let mut words = RequestWords { known: Vec::new(), highest_possible: 0.0, count };
+        let mut words = RequestWords {
+            known: Vec::new(),
+            highest_possible: 0.0,
+            count,
+            distinct: Vec::new(),
+            worth: 0.0,
+        };
         for group in all.chunk_by(|a, b| a == b) {
             let times = (group.len() as u32).min(REPEATS_MAX) as f32;
             let found = self.find(&group[0]);
             let rarity = found.map_or_else(|| self.rarity_of(0), |word| self.rarity[word]);
             words.highest_possible += times * rarity * (K1 + 1.0);
+            words.worth += rarity;
             words.known.extend(found.map(|word| (word, times)));
+            words.distinct.extend(found.map(|word| (word as u32, rarity)));
             if found.is_none() {
                 let others = related(&group[0]).iter().filter_map(|word| self.find(word));
-                words.known.extend(others.map(|word| (word, times * RELATED_WEIGHT)));
+                for word in others {
+                    words.known.push((word, times * RELATED_WEIGHT));
+                    words.distinct.push((word as u32, self.rarity[word] * RELATED_WEIGHT));
+                }
             }
         }
+        words.distinct.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        words.distinct.dedup_by_key(|(word, _)| *word);
         words
     }
 
@@ -175,26 +200,26 @@ impl Words {
     }
 }
 
-fn for_each_field(entry: &Entry, mut take: impl FnMut(&str, f32)) {
+fn for_each_field(entry: &Entry, mut take: impl FnMut(&str, f32, u8)) {
     let tool = &entry.tool;
-    take(&tool.key.tool, NAME);
-    entry.tool_hints.aliases.iter().for_each(|alias| take(alias, NAME));
-    take(&tool.title, TITLE);
-    take(cut(&tool.description, DESCRIPTION_BYTES_MAX), DESCRIPTION);
-    take(&text::server_words(tool.key.server.as_str()), SERVER);
+    take(&tool.key.tool, NAME, fields::NAME);
+    entry.tool_hints.aliases.iter().for_each(|alias| take(alias, NAME, fields::NAME));
+    take(&tool.title, TITLE, fields::DESCRIPTION);
+    take(cut(&tool.description, DESCRIPTION_BYTES_MAX), DESCRIPTION, fields::DESCRIPTION);
+    take(&text::server_words(tool.key.server.as_str()), SERVER, fields::SERVER);
     for parameter in tool.input_schema.outline().parameters.iter().take(PARAMETERS_MAX) {
-        take(&parameter.name, PARAMETER_NAME);
-        take(cut(&parameter.description, PARAMETER_BYTES_MAX), PARAMETER_DESCRIPTION);
+        take(&parameter.name, PARAMETER_NAME, fields::PARAMETER);
+        take(cut(&parameter.description, PARAMETER_BYTES_MAX), PARAMETER_DESCRIPTION, fields::PARAMETER);
     }
-    take_hints(&entry.tool_hints, TOOL_KEYWORD, TOOL_HINT, &mut take);
-    take_hints(&entry.server_hints, SERVER_KEYWORD, SERVER_HINT, &mut take);
+    take_hints(&entry.tool_hints, TOOL_KEYWORD, TOOL_HINT, fields::DESCRIPTION, &mut take);
+    take_hints(&entry.server_hints, SERVER_KEYWORD, SERVER_HINT, fields::SERVER_HINT, &mut take);
 }
 
-fn take_hints(hints: &Hints, keyword: f32, rest: f32, take: &mut impl FnMut(&str, f32)) {
-    hints.keywords.iter().for_each(|word| take(cut(word, PARAMETER_BYTES_MAX), keyword));
-    take(cut(&hints.description, DESCRIPTION_BYTES_MAX), rest);
+fn take_hints(hints: &Hints, keyword: f32, rest: f32, kind: u8, take: &mut impl FnMut(&str, f32, u8)) {
+    hints.keywords.iter().for_each(|word| take(cut(word, PARAMETER_BYTES_MAX), keyword, kind));
+    take(cut(&hints.description, DESCRIPTION_BYTES_MAX), rest, kind);
     for text in hints.categories.iter().chain(&hints.examples) {
-        take(cut(text, PARAMETER_BYTES_MAX), rest);
+        take(cut(text, PARAMETER_BYTES_MAX), rest, kind);
     }
 }
 

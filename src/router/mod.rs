@@ -3,7 +3,9 @@
 
 mod calibration;
 mod decision;
+mod evidence;
 mod learned;
+mod model;
 mod ranking;
 mod reasons;
 mod steps;
@@ -16,7 +18,8 @@ mod tests;
 
 pub use calibration::{FEATURE_NAMES, Features};
 pub use decision::{Bars, Decision, decide};
+pub use evidence::Evidence;
 pub use learned::{LEARNED_SHIFT_MAX, Learned};
-pub use ranking::{Candidate, RankOptions, Ranking, rank};
+pub use ranking::{Candidate, RankOptions, Ranking, look, rank};
 pub use reasons::Reason;
 pub use steps::{StepText, split_steps};

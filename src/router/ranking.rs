@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 
 use crate::domain::{Confidence, ToolKey};
-use crate::index::{self, NamedBy, Scores, Snapshot};
+use crate::index::{self, NamedBy, Overlap, Scores, Snapshot};
 
 use super::calibration::{self, Features};
+use super::evidence::{self, Evidence};
 use super::learned::{self, Learned};
+use super::model;
 use super::reasons::{self, Reason};
 use super::values;
 
@@ -39,9 +41,6 @@ const PARAMETERS_UNFIT: f32 = 0.33;
 const RIVALS: usize = 4;
 /// What parameters add that fit, and take off that the tool does not have. A guess: no development set has parameters.
 const PARAMETERS_FIT: f32 = 0.05;
-/// The softmax over the best few that says how far the first is ahead.
-const TEMPERATURE: f32 = 0.05;
-const RIVALS_MAX: usize = 20;
 
 /// What a ranking is asked for.
 #[derive(Clone, Copy)]
@@ -104,35 +103,41 @@ pub struct Candidate {
 
 /// A tool on its way through the ranking.
 #[derive(Debug, Clone, Copy)]
-struct Scored {
-    row: usize,
-    score: f32,
-    meaning: f32,
-    words: f32,
-    named: Option<NamedBy>,
+pub(super) struct Scored {
+    pub(super) row: usize,
+    pub(super) score: f32,
+    pub(super) meaning: f32,
+    pub(super) words: f32,
+    pub(super) words_share: f32,
+    /// The mean of the best of its server.
+    pub(super) server: f32,
+    pub(super) shift: f32,
+    pub(super) overlap: Overlap,
+    pub(super) named: Option<NamedBy>,
+}
+
+impl Scored {
+    fn new(row: usize) -> Self {
+        let overlap = Overlap::default();
+        let (score, meaning, words, words_share, server, shift) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+        Self { row, score, meaning, words, words_share, server, shift, overlap, named: None }
+    }
 }
 
 /// Ranks all allowed tools. `query_vector` is the request in the snapshot's model; one that does not fit, such as an
 /// empty one, leaves the decision to the words. Named tools come first. Ties go to the earlier entry.
 #[must_use]
 pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &RankOptions<'_>) -> Ranking {
-    let scores = snapshot.score(request, query_vector, options.allowed);
     let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
-    let fuse = fusion(options.words_weight);
-    let values = values::count(request);
-
-    let mut pool = take_pool(snapshot, values, &scores, options, &fuse);
-    put_named(snapshot, request, options, &mut pool);
-    let rows: Vec<usize> = pool.iter().map(|tool| tool.row).collect();
-    for (tool, meaning) in pool.iter_mut().zip(snapshot.meanings(query_vector, &rows)) {
-        let about = fuse(tool.meaning, tool.words);
-        tool.meaning = scores.lifted(tool.row, meaning);
-        tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
+    let mut pool = gather(snapshot, request, query_vector, options);
+    let (meaning_factor, words_factor) = factors(options.words_weight);
+    for tool in &mut pool {
+        tool.score += evidence::gain(tool, words_factor, meaning_factor);
     }
     pool.sort_by(|a, b| b.named.cmp(&a.named).then(b.score.total_cmp(&a.score)).then(a.row.cmp(&b.row)));
 
-    let shares = softmax(&pool);
-    let features = read_features(&scores, &pool, &shares);
+    let shares = evidence::softmax(&pool);
+    let features = evidence::features(snapshot, request, &pool, &shares, POINT_OF_WORDS);
     let named = pool.first().and_then(|first| first.named);
     let rivals = pool.iter().filter(|tool| tool.named == named).count();
     let twin = share_over_twin(snapshot, &pool, &shares);
@@ -161,7 +166,7 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
             score: tool.score,
             meaning: tool.meaning,
             words: tool.words,
-            words_share: if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 },
+            words_share: tool.words_share,
             confidence,
             reasons: reasons::find(&snapshot.entries()[tool.row], &request_words, tool.named, tool.meaning, params)
                 .into_iter()
@@ -173,12 +178,62 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     learned::hold_back(ranking, snapshot, request, query_vector, options)
 }
 
-/// Meaning and words in one number; at the usual weight a cosine counts once.
-fn fusion(words_weight: f32) -> impl Fn(f32, f32) -> f32 {
+/// What the ranking and the confidences are made from, for each tool that is looked at closely, best first by the score
+/// of the first step. For measuring and fitting; [`rank`] does not need it.
+#[must_use]
+pub fn look(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &RankOptions<'_>) -> Vec<Evidence> {
+    let mut pool = gather(snapshot, request, query_vector, options);
+    pool.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+    let is_copy = |a: &Scored, b: &Scored| evidence::is_copy(snapshot, request, a.row, b.row);
+    let of_tool = |(at, tool): (usize, &Scored)| Evidence {
+        row: tool.row,
+        named: tool.named.map_or(0, |by| by as u8 + 1),
+        base: tool.score,
+        meaning: tool.meaning,
+        words: tool.words * POINT_OF_WORDS,
+        words_share: tool.words_share,
+        server: tool.server,
+        shift: tool.shift,
+        overlap: tool.overlap,
+        copy_of: pool[..at].iter().position(|before| is_copy(before, tool)).unwrap_or(at),
+    };
+    pool.iter().enumerate().map(of_tool).collect()
+}
+
+/// The tools to look at closely, in no order, with the score of the first step and all that is known of each.
+fn gather(
+    snapshot: &Snapshot,
+    request: &str,
+    query_vector: &[f32],
+    options: &RankOptions<'_>,
+) -> Vec<Scored> {
+    let scores = snapshot.score(request, query_vector, options.allowed);
+    let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
+    let (meaning_factor, words_factor) = factors(options.words_weight);
+    let fuse = |meaning: f32, words: f32| meaning_factor * meaning + words_factor * POINT_OF_WORDS * words;
+    let values = values::count(request);
+
+    let mut pool = take_pool(snapshot, values, &scores, options, fuse);
+    put_named(snapshot, request, options, &mut pool);
+    let rows: Vec<usize> = pool.iter().map(|tool| tool.row).collect();
+    let exact = snapshot.meanings(query_vector, &rows);
+    let shift = model::fitted().shift(snapshot.model(), query_vector);
+    let shifts = shift.map_or_else(|| vec![0.0; rows.len()], |shift| snapshot.meanings(&shift, &rows));
+    for ((tool, meaning), shift) in pool.iter_mut().zip(exact).zip(shifts) {
+        let about = fuse(tool.meaning, tool.words);
+        tool.meaning = scores.lifted(tool.row, meaning);
+        tool.shift = shift;
+        tool.words_share = if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 };
+        tool.overlap = snapshot.overlap(&scores, tool.row);
+        tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
+    }
+    pool
+}
+
+/// What meaning and words count, both 1 at the usual weight of the words.
+fn factors(words_weight: f32) -> (f32, f32) {
     let weight = if words_weight.is_nan() { WORDS_WEIGHT } else { words_weight.clamp(0.0, 1.0) };
-    let (meaning_factor, words_factor) =
-        ((1.0 - weight) / (1.0 - WORDS_WEIGHT), weight / WORDS_WEIGHT * POINT_OF_WORDS);
-    move |meaning, words| meaning_factor * meaning + words_factor * words
+    ((1.0 - weight) / (1.0 - WORDS_WEIGHT), weight / WORDS_WEIGHT)
 }
 
 /// The best by fused score and server, in no order.
@@ -202,10 +257,10 @@ fn take_pool(
             let row = scores.rows[at] as usize;
             let server = snapshot.server_number(row);
             let tools = if is_chosen { snapshot.server_tools(server) } else { 0 };
-            let score =
-                fused[at] + SERVER_SHARE * best_of_server[server].mean(tools, lowest) + ACTION * scores.actions[at]
-                    - demand(usize::from(snapshot.required_parameters(row)), values);
-            Scored { row, score, meaning: scores.meaning[at], words: scores.words[at], named: None }
+            let best = best_of_server[server].mean(tools, lowest);
+            let score = fused[at] + SERVER_SHARE * best + ACTION * scores.actions[at]
+                - demand(usize::from(snapshot.required_parameters(row)), values);
+            Scored { score, meaning: scores.meaning[at], words: scores.words[at], server: best, ..Scored::new(row) }
         })
         .collect();
     put_learned(snapshot, options, &mut pool);
@@ -250,7 +305,7 @@ fn put_named(snapshot: &Snapshot, request: &str, options: &RankOptions<'_>, pool
         }
         match pool.iter_mut().find(|tool| tool.row == row) {
             Some(tool) => tool.named = Some(by),
-            None => pool.push(Scored { row, score: 0.0, meaning: 0.0, words: 0.0, named: Some(by) }),
+            None => pool.push(Scored { named: Some(by), ..Scored::new(row) }),
         }
     }
 }
@@ -313,33 +368,6 @@ fn with_parameters(
 fn demand(required: usize, values: usize) -> f32 {
     let without_value = required.saturating_sub(values).min(WITHOUT_VALUE_MAX);
     REQUIRED_PARAMETER * required.min(REQUIRED_MAX) as f32 + WITHOUT_VALUE * without_value as f32
-}
-
-/// `pool` is in order, `shares` its softmax.
-fn read_features(scores: &Scores, pool: &[Scored], shares: &[f32]) -> Features {
-    let (Some(first), Some(share)) = (pool.first(), shares.first()) else { return Features::default() };
-    let share = share.clamp(0.001, 0.999);
-    let words_most = scores.words.iter().copied().fold(0.0, f32::max);
-    let meaning_most = pool.iter().map(|tool| tool.meaning).fold(f32::NEG_INFINITY, f32::max);
-    Features {
-        share_logit: (share / (1.0 - share)).ln(),
-        meaning: first.meaning,
-        words: first.words * POINT_OF_WORDS,
-        words_agree: f32::from(first.words > 0.0 && first.words >= words_most),
-        meaning_agree: f32::from(first.meaning >= meaning_most),
-    }
-}
-
-/// The share of each tool in a softmax over the best of `pool`, 0 for those behind them.
-fn softmax(pool: &[Scored]) -> Vec<f32> {
-    let best = &pool[..pool.len().min(RIVALS_MAX)];
-    // The highest is not always the first: a named tool stands before better ones.
-    let highest = best.iter().map(|tool| tool.score).fold(f32::NEG_INFINITY, f32::max);
-    let mut shares: Vec<f32> = best.iter().map(|tool| ((tool.score - highest) / TEMPERATURE).exp()).collect();
-    let sum: f32 = shares.iter().sum();
-    shares.iter_mut().for_each(|share| *share /= sum);
-    shares.resize(pool.len(), 0.0);
-    shares
 }
 
 /// The share of the first against the second, if that is a tool of the same name.

@@ -16,9 +16,9 @@ use crate::domain::{ServerName, ToolKey};
 use crate::index::{Entry, Snapshot};
 use crate::router::{Evidence, look};
 
+use super::Error;
 use super::run::{EvaluationOptions, Prepared, rank_options};
 use super::set::Request;
-use super::Error;
 
 /// Requests per set, from its start, that small catalogues are made for, and that servers are hidden for.
 const SMALL_MAX: usize = 250;
@@ -114,8 +114,7 @@ impl CandidateFile {
             let mut numbers: Vec<f32> = head.to_vec();
             numbers.push(right as f32);
             numbers.extend(Evidence { row: place, ..*tool }.values());
-            write_numbers(&mut self.out, &numbers)
-                .map_err(|source| Error::File { path: self.path.clone(), source })?;
+            write_numbers(&mut self.out, &numbers).map_err(|source| Error::File { path: self.path.clone(), source })?;
         }
         Ok(())
     }

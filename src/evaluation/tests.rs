@@ -138,8 +138,7 @@ fn a_folder_is_measured() {
     assert!(json["sets"][0]["auroc_right_wrong"].is_null());
     assert_eq!(json["mean"]["p_at_1"], 1.0);
     assert_eq!(json.as_object().unwrap().len(), 2);
-    let about: serde_json::Value =
-        serde_json::from_slice(&fs::read(features.join("columns.json")).unwrap()).unwrap();
+    let about: serde_json::Value = serde_json::from_slice(&fs::read(features.join("columns.json")).unwrap()).unwrap();
     let columns = about["columns"].as_array().unwrap().len();
     let name = &set.name;
     let numbers = |what: &str| fs::read(features.join(format!("{name}.{what}.f32"))).unwrap().len() / 4;

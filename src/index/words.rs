@@ -146,13 +146,8 @@ impl Words {
         let mut all = text::words(request);
         let count = all.len();
         all.sort_unstable();
-        let mut words = RequestWords {
-            known: Vec::new(),
-            highest_possible: 0.0,
-            count,
-            distinct: Vec::new(),
-            worth: 0.0,
-        };
+        let mut words =
+            RequestWords { known: Vec::new(), highest_possible: 0.0, count, distinct: Vec::new(), worth: 0.0 };
         for group in all.chunk_by(|a, b| a == b) {
             let times = (group.len() as u32).min(REPEATS_MAX) as f32;
             let found = self.find(&group[0]);

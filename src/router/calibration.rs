@@ -22,7 +22,7 @@ pub const FEATURE_NAMES: [&str; 10] = [
 
 /// Confidence in a tool whose identifier stands in a longer text and is the only one there. Not certain: "do not use
 /// `delete_repo`" names a tool too, so this stays below the bar for what destroys.
-const MENTIONED: f32 = 0.95;
+const MENTIONED: f32 = 0.975;
 
 /// What both models look at: one number about the whole list, the others about its first. All finite.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

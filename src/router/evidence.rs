@@ -137,8 +137,10 @@ pub(super) fn is_copy(snapshot: &Snapshot, request: &str, a: usize, b: usize) ->
         return false;
     }
     let tool = |row: usize| &snapshot.entries()[row].tool;
-    let ((name, number), (other, other_number)) = (without_number(&tool(a).key.tool), without_number(&tool(b).key.tool));
-    let is_said = |number: &str| !number.is_empty() && request.split(|c: char| !c.is_alphanumeric()).any(|word| word == number);
+    let ((name, number), (other, other_number)) =
+        (without_number(&tool(a).key.tool), without_number(&tool(b).key.tool));
+    let is_said =
+        |number: &str| !number.is_empty() && request.split(|c: char| !c.is_alphanumeric()).any(|word| word == number);
     if name != other || is_said(number) || is_said(other_number) {
         return false;
     }

@@ -201,12 +201,7 @@ pub fn look(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
 }
 
 /// The tools to look at closely, in no order, with the score of the first step and all that is known of each.
-fn gather(
-    snapshot: &Snapshot,
-    request: &str,
-    query_vector: &[f32],
-    options: &RankOptions<'_>,
-) -> Vec<Scored> {
+fn gather(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &RankOptions<'_>) -> Vec<Scored> {
     let scores = snapshot.score(request, query_vector, options.allowed);
     let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
     let (meaning_factor, words_factor) = factors(options.words_weight);

@@ -285,10 +285,10 @@ fn the_bar_rises_with_the_risk() {
     };
     use Decision::{NeedsChoice, NeedsConfirmation, NoMatch, Run};
     assert_eq!(with(0.99, 0.9), [Run, Run, Run]);
-    assert_eq!(with(0.92, 0.9), [Run, Run, NeedsConfirmation]);
-    assert_eq!(with(0.80, 0.9), [Run, NeedsConfirmation, NeedsConfirmation]);
-    assert_eq!(with(0.99, 0.4), [Run, NeedsConfirmation, NeedsConfirmation]);
-    assert_eq!(with(0.99, 0.2), [NeedsChoice, NeedsConfirmation, NeedsConfirmation]);
+    assert_eq!(with(0.975, 0.9), [Run, Run, NeedsConfirmation]);
+    assert_eq!(with(0.90, 0.9), [Run, NeedsConfirmation, NeedsConfirmation]);
+    assert_eq!(with(0.99, 0.6), [Run, NeedsConfirmation, NeedsConfirmation]);
+    assert_eq!(with(0.99, 0.4), [NeedsChoice, NeedsConfirmation, NeedsConfirmation]);
     assert_eq!(with(0.30, 0.9), [NeedsChoice; 3]);
     assert_eq!(with(0.99, 0.05), [NoMatch; 3]);
 }

@@ -9,7 +9,7 @@ use super::actions::Actions;
 use super::examples::{self, Examples};
 use super::graph::Graph;
 use super::vectors::{RequestVector, Vectors};
-use super::words::{RequestWords, Words};
+use super::words::{self, RequestWords, Words};
 use super::{Entry, Error, Kind, Options, Overlap, text};
 
 /// How far from 1 the length of a unit vector may be: a guess; 16-bit storage would leave about .001.
@@ -60,6 +60,8 @@ pub struct Scores {
     pub actions: Vec<f32>,
     /// The words score of a tool that has every word of the request.
     pub words_highest: f32,
+    /// The rarity of all words of the request together, each word as often as it counts.
+    pub words_worth: f32,
     /// Words in the request, without stop words.
     pub words_count: usize,
     /// Tools in all that were allowed; `rows` has fewer when a graph chose.
@@ -277,6 +279,7 @@ impl Snapshot {
         let vector = self.vectors.read_request(vector);
         let mut scores = Scores {
             words_highest: read.highest_possible,
+            words_worth: read.highest_possible / words::BEST_PER_RARITY,
             words_count: read.count,
             tools_count: self.entries.len(),
             examples: vector.as_ref().map(|vector| self.examples.nearest(vector)).unwrap_or_default(),

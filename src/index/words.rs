@@ -10,6 +10,8 @@ use super::{Entry, text};
 
 /// Saturation of repeated words. 2 against the usual 1.2: +.7 points for the words alone, +.4 in the fusion.
 const K1: f32 = 2.0;
+/// What a word scores at best for one unit of rarity.
+pub(super) const BEST_PER_RARITY: f32 = K1 + 1.0;
 /// How much long texts are held back; the usual value, .6 and .9 were no better.
 const B: f32 = 0.75;
 /// A word counts at most twice in a request, so that a long story does not become one word.
@@ -152,7 +154,7 @@ impl Words {
             let times = (group.len() as u32).min(REPEATS_MAX) as f32;
             let found = self.find(&group[0]);
             let rarity = found.map_or_else(|| self.rarity_of(0), |word| self.rarity[word]);
-            words.highest_possible += times * rarity * (K1 + 1.0);
+            words.highest_possible += times * rarity * BEST_PER_RARITY;
             words.worth += rarity;
             words.known.extend(found.map(|word| (word, times)));
             words.distinct.extend(found.map(|word| (word as u32, rarity)));

@@ -43,7 +43,7 @@ pub struct Bars {
 
 impl Default for Bars {
     /// From the development sets, each left out of the fit once: of what these let run, on average 95 % was right for
-    /// reads and 99 % for writes; below an `any` of .09 was about 1 % of the requests that a tool serves
+    /// reads and 99 % for writes; below an `any` of .09 were .7 % of the requests that a tool serves
     /// (docs/routing.md has every set).
     fn default() -> Self {
         Self { read: 0.88, write: 0.97, destructive: 0.985, any: 0.09 }

@@ -88,7 +88,7 @@ pub(super) fn gain(tool: &Scored, words_factor: f32, meaning_factor: f32) -> f32
     let weights = &model::fitted().weights;
     let of_words = weights.request_in_any * tool.overlap.request_in_any
         + weights.request_in_parameters * tool.overlap.request_in_parameters;
-    words_factor * of_words + weights.server * tool.server + meaning_factor * weights.shift * tool.shift
+    words_factor * tool.breadth * of_words + weights.server * tool.server + meaning_factor * weights.shift * tool.shift
 }
 
 /// The share of each tool in a softmax over the best of `pool`, 0 for those behind them.

@@ -37,6 +37,9 @@ const WITHOUT_VALUE_MAX: usize = 4;
 /// How likely it is that somebody gives parameters that do not fit the tool he means, against ones that do. A guess: no
 /// development set has parameters.
 const PARAMETERS_UNFIT: f32 = 0.33;
+/// A request of so much rarity, about six rare words, counts half of what it has in common with a tool: of "what time is
+/// it in Tokyo" every second word would else be worth more than the meaning, and a tool that has Tokyo as an example won.
+const HALF_BREADTH: f32 = 25.0;
 /// Tools behind the first that count as its rivals.
 const RIVALS: usize = 4;
 /// What parameters add that fit, and take off that the tool does not have. A guess: no development set has parameters.
@@ -113,14 +116,16 @@ pub(super) struct Scored {
     pub(super) server: f32,
     pub(super) shift: f32,
     pub(super) overlap: Overlap,
+    /// How much what they have in common counts, 0..=1: more in a request of many rare words.
+    pub(super) breadth: f32,
     pub(super) named: Option<NamedBy>,
 }
 
 impl Scored {
     fn new(row: usize) -> Self {
         let overlap = Overlap::default();
-        let (score, meaning, words, words_share, server, shift) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        Self { row, score, meaning, words, words_share, server, shift, overlap, named: None }
+        let (score, meaning, words, words_share, server, shift, breadth) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+        Self { row, score, meaning, words, words_share, server, shift, overlap, breadth, named: None }
     }
 }
 
@@ -214,12 +219,14 @@ fn gather(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &Ra
     let exact = snapshot.meanings(query_vector, &rows);
     let shift = model::fitted().shift(snapshot.model(), query_vector);
     let shifts = shift.map_or_else(|| vec![0.0; rows.len()], |shift| snapshot.meanings(&shift, &rows));
+    let breadth = scores.words_worth / (scores.words_worth + HALF_BREADTH);
     for ((tool, meaning), shift) in pool.iter_mut().zip(exact).zip(shifts) {
         let about = fuse(tool.meaning, tool.words);
         tool.meaning = scores.lifted(tool.row, meaning);
         tool.shift = shift;
         tool.words_share = if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 };
         tool.overlap = snapshot.overlap(&scores, tool.row);
+        tool.breadth = breadth;
         tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
     }
     pool

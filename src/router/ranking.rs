@@ -319,7 +319,7 @@ fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Sc
         if let Some(tool) = pool.iter_mut().find(|tool| tool.row == row) {
             tool.score += score;
         } else if options.allowed.is_none_or(|allowed| allowed(&snapshot.entries()[row].tool.key)) {
-            pool.push(Scored { row, score, meaning: 0.0, words: 0.0, named: None });
+            pool.push(Scored { score, ..Scored::new(row) });
         }
     }
 }

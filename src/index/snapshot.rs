@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{InputSchema, ToolKey};
 
 use super::actions::Actions;
-use super::examples::{self, Examples};
+use super::examples::{Examples, Nearest};
 use super::graph::Graph;
 use super::vectors::{RequestVector, Vectors};
 use super::words::{self, RequestWords, Words};
@@ -66,8 +66,8 @@ pub struct Scores {
     pub words_count: usize,
     /// Tools in all that were allowed; `rows` has fewer when a graph chose.
     pub tools_count: usize,
-    /// The cosine of the request with the nearest example of each tool that has some; rising by tool.
-    examples: Vec<(u32, f32)>,
+    /// The nearest examples of each tool that has some; rising by tool.
+    examples: Vec<Nearest>,
     /// The request's words as the index knows them.
     pub(crate) read: RequestWords,
 }
@@ -76,8 +76,8 @@ impl Scores {
     /// The meaning of the tool at `row`, with its examples taken in: a request that is like one of them lifts it.
     #[must_use]
     pub fn lifted(&self, row: usize, meaning: f32) -> f32 {
-        match self.examples.binary_search_by_key(&(row as u32), |(owner, _)| *owner) {
-            Ok(at) => examples::lifted(meaning, self.examples[at].1),
+        match self.examples.binary_search_by_key(&(row as u32), |nearest| nearest.owner) {
+            Ok(at) => self.examples[at].lift(meaning),
             Err(_) => meaning,
         }
     }
@@ -350,9 +350,9 @@ impl Snapshot {
         scores: &mut Scores,
     ) {
         let mut meaning = vector.map_or_else(|| vec![0.0; self.entries.len()], |vector| self.vectors.scan(vector));
-        for (owner, nearest) in &scores.examples {
-            let meaning = &mut meaning[*owner as usize];
-            *meaning = examples::lifted(*meaning, *nearest);
+        for nearest in &scores.examples {
+            let meaning = &mut meaning[nearest.owner as usize];
+            *meaning = nearest.lift(*meaning);
         }
         scores.rows = (0..self.entries.len() as u32).collect();
         match allowed {
@@ -378,10 +378,12 @@ impl Snapshot {
         rows.append(&mut with_words);
         let mut with_examples = scores.examples.clone();
         if with_examples.len() > EXAMPLES_NEAREST {
-            with_examples.select_nth_unstable_by(EXAMPLES_NEAREST, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            with_examples.select_nth_unstable_by(EXAMPLES_NEAREST, |a, b| {
+                b.first.total_cmp(&a.first).then(a.owner.cmp(&b.owner))
+            });
             with_examples.truncate(EXAMPLES_NEAREST);
         }
-        rows.extend(with_examples.into_iter().map(|(row, _)| row));
+        rows.extend(with_examples.into_iter().map(|nearest| nearest.owner));
         rows.sort_unstable();
         rows.dedup();
         let meaning = |row: &u32| scores.lifted(*row as usize, self.vectors.cosine(vector, *row as usize));

@@ -261,13 +261,14 @@ fn a_request_like_an_example_lifts_its_tool_and_no_other() {
             (vector[0], vector[1]) = (angle.cos(), angle.sin());
             vector
         };
-        // Both tools are equally far from the request; the second has an example that is like it, and one that is not.
+        // Both tools are equally far from the request; the second has two examples that are like it, and one that is not.
         let mut with = entry("s", "b", "", &[at(1.0)]);
-        with.examples = [at(0.4), at(1.5)].map(|vector| Arc::from(vector.as_slice())).to_vec();
+        with.examples = [at(0.4), at(0.6), at(1.5)].map(|vector| Arc::from(vector.as_slice())).to_vec();
         let snapshot = build(vec![entry("s", "a", "", &[at(-1.0)]), with], kind).unwrap();
         let scores = snapshot.score("request", &at(0.0), None);
         let exact = snapshot.meanings(&at(0.0), &[0, 1]);
-        let expected = [1.0_f32.cos(), 1.0_f32.cos() + 0.3 * (0.4_f32.cos() - 1.0_f32.cos())];
+        let expected =
+            [1.0_f32.cos(), 1.0_f32.cos() + 0.5 * (f32::midpoint(0.4_f32.cos(), 0.6_f32.cos()) - 1.0_f32.cos())];
         for row in 0..2 {
             assert!((scores.meaning[row] - expected[row]).abs() < 0.01, "{row}: {:?}", scores.meaning);
             assert!((scores.lifted(row, exact[row]) - expected[row]).abs() < 0.01);

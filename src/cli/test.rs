@@ -102,15 +102,20 @@ fn wanted(args: &TestArgs) -> anyhow::Result<Vec<Wanted>> {
         text.as_ref().is_none_or(has_text)
             && (args.tag.is_empty() || args.tag.iter().any(|tag| route.tags.contains(tag)))
     };
-    let mut wanted = Vec::new();
-    let mut total = 0;
-    for file in routes::read(&args.files)? {
-        let name: Arc<str> = file.file.into();
-        total += file.routes.len();
-        let routes = file.routes.into_iter().filter(|route| is_wanted(route));
-        wanted.extend(routes.map(|route| (name.clone(), Arc::new(route))));
-    }
+    let mut wanted = all_of(&args.files)?;
+    let total = wanted.len();
+    wanted.retain(|(_, route)| is_wanted(route));
     anyhow::ensure!(!wanted.is_empty(), "none of the {total} routes is let through by --only and --tag");
+    Ok(wanted)
+}
+
+/// Every route of these files.
+pub(super) fn all_of(files: &[PathBuf]) -> Result<Vec<Wanted>, routes::Error> {
+    let mut wanted = Vec::new();
+    for file in routes::read(files)? {
+        let name: Arc<str> = file.file.into();
+        wanted.extend(file.routes.into_iter().map(|route| (name.clone(), Arc::new(route))));
+    }
     Ok(wanted)
 }
 

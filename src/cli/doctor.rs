@@ -1,6 +1,7 @@
 //! `mcporch doctor`: what is wrong with the set-up, and what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -19,7 +20,8 @@ use crate::telemetry;
 use super::exit_code::Exit;
 use super::output::{BAD, BOLD, DIM, GOOD, Out, WARN, counted, one_line as clean, painted};
 use super::progress::Bars;
-use super::{Global, prepare};
+use super::test::{self, Wanted};
+use super::{Global, doctor_routes, prepare};
 
 /// Findings shown of one area, unless all are asked for.
 const SHOWN: usize = 6;
@@ -39,6 +41,9 @@ pub(super) struct DoctorArgs {
     /// Show every finding
     #[arg(long)]
     all: bool,
+    /// Also route the requests of these routes files (or folders, or - for standard input), without and with the overrides
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    routes: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +57,8 @@ struct Report {
     findings: Vec<Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routes: Option<doctor_routes::OwnRoutes>,
 }
 
 pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
@@ -59,8 +66,10 @@ pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> anyhow::Result
     let level = if global.verbose { None } else { Some("off") };
     telemetry::start(&config.settings.log, level, &config.home.logs())?;
     let wanted = wanted_servers(&config, args)?;
+    // Read before anything starts: a misspelled file must not cost a minute.
+    let routes = test::all_of(&args.routes)?;
     let sides = both_sides(&config).await?;
-    let report = examine(&config, &sides, args, &wanted).await;
+    let report = examine(&config, &sides, args, &wanted, &routes).await;
     sides.stop().await;
     let report = report?;
     if global.json {
@@ -114,6 +123,7 @@ async fn examine(
     sides: &BothSides,
     args: &DoctorArgs,
     wanted: &BTreeSet<ServerName>,
+    routes: &[Wanted],
 ) -> anyhow::Result<Report> {
     let app = &sides.with;
     let refreshed = bring_up_to_date(app, args, wanted).await?;
@@ -131,12 +141,21 @@ async fn examine(
             let filled = app.reconciler.fill_vectors(bars.sink()).await;
             bars.finish();
             filled?;
+            app.reconciler.mark_settled();
             Some(app.operations.known_now())
         }
         None => None,
     };
     let measured = measure(config, app, known.clone(), before, wanted.clone()).await?;
     findings.extend(measured.findings);
+    let own_routes = if routes.is_empty() {
+        None
+    } else {
+        let sides = (sides.without.as_ref(), app);
+        let (own_routes, wrong) = doctor_routes::own_routes(sides, &args.routes, routes).await?;
+        findings.extend(wrong);
+        own_routes
+    };
     findings.sort_by(|a, b| a.area.cmp(&b.area).then(b.severity.cmp(&a.severity)));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     Ok(Report {
@@ -148,6 +167,7 @@ async fn examine(
         notes: count(Severity::Note),
         findings,
         overrides: measured.effect,
+        routes: own_routes,
     })
 }
 
@@ -334,6 +354,10 @@ fn show(report: &Report, all: bool) {
                 out.line(&painted(DIM, &format!("  … {} more like these; --all shows them", alike.len() - shown)));
             }
         }
+    }
+    if let Some(routes) = &report.routes {
+        let has_heading = report.findings.iter().any(|finding| finding.area == Area::Routes);
+        doctor_routes::show(&mut out, routes, has_heading, if all { usize::MAX } else { CHANGES_SHOWN });
     }
     if let Some(effect) = &report.overrides {
         show_effect(&mut out, effect);

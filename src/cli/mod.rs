@@ -5,6 +5,7 @@ mod call;
 mod config;
 mod demo;
 mod doctor;
+mod doctor_routes;
 mod eval;
 mod exit_code;
 mod feedback;

@@ -252,7 +252,8 @@ fn show_change(out: &mut Out, change: &Change, before: &Outcome, after: &Outcome
     }
 }
 
-fn glance(glance: &Glance) -> String {
+/// `server.tool 0.62 run`.
+pub(super) fn glance(glance: &Glance) -> String {
     let tool = glance.tool.as_ref().map_or_else(|| "no tool".to_owned(), ToString::to_string);
     let decision = glance.decision.map_or("not routed", crate::routes::decision_word);
     format!("{tool} {:.2} {decision}", glance.confidence)

@@ -30,6 +30,8 @@ pub enum Area {
     LookAlikes,
     /// What the operator says in place of the servers.
     Overrides,
+    /// Requests with known answers that the operator wrote down.
+    Routes,
 }
 
 impl Area {
@@ -43,6 +45,7 @@ impl Area {
             Self::Routing => "tools that requests do not find",
             Self::LookAlikes => "tools that cannot be told apart",
             Self::Overrides => "overrides",
+            Self::Routes => "your routes",
         }
     }
 }

@@ -108,6 +108,82 @@ fn a_pair_is_told_apart_by_an_override_and_the_effect_is_shown() {
 }
 
 #[test]
+fn routes_are_tried_without_and_with_the_overrides() {
+    let home = look_alikes();
+    let file = home.file("routes.yaml");
+    std::fs::write(
+        &file,
+        "routes:\n  - request: what did the team write in our channel\n    tool: find_in_channel\n  \
+         - request: what time is it in Lisbon\n    tool: clock.current_time\n  \
+         - request: which day of the week was that date\n    tool: alpha.search_messages\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    write_settings(
+        &home,
+        "[overrides.\"beta.search_messages\"]\ndescription = \"Searches what the team wrote in channels.\"\n\
+         alias = \"find_in_channel\"\nexamples = [\"what did they say in the channel\"]\n\
+         [overrides.\"alpha.search_messages\"]\ndescription = \"Searches the e-mails of the mailbox.\"\n",
+    );
+    let fixed = home.run(&["doctor", "--routes", file, "--json"]);
+    assert_eq!((told(&fixed), fixed.code), (vec![], 0), "{}", fixed.stdout);
+    let report = &fixed.json()["routes"];
+    assert_eq!((&report["before"]["first"], &report["after"]["first"]), (&json!(1), &json!(2)), "{report}");
+    assert_eq!(
+        (&report["newly_passing"], &report["newly_failing"], &report["still_failing"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
+    let change = &report["changes"][0];
+    assert_eq!(
+        (&change["before"]["tool"], &change["after"]["tool"]),
+        (&json!("alpha.search_messages"), &json!("beta.search_messages"))
+    );
+    // The alias means its tool on both sides.
+    assert!(change["before"]["confidence_in_right"].as_f64() > Some(0.0), "{change}");
+    let shown = home.run(&["doctor", "--routes", file]).stdout;
+    for expected in [
+        "your routes\n  the right tool first for 1 → 2 of 3; 1 → 2 of 3 routes right; 1 newly right, 0 newly wrong\n",
+        "routes.yaml:2 \"what did the team write in our channel\": alpha.search_messages",
+        "1 wrong route, with and without the overrides; `mcporch test ",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+}
+
+#[test]
+fn a_route_that_an_override_breaks_is_a_warning() {
+    let home = Home::new().with("clock", &["--kind", "clock"]);
+    let file = home.file("routes.yaml");
+    std::fs::write(&file, "routes:\n  - request: what time is it in Lisbon\n    tool: clock.current_time\n").unwrap();
+    let file = file.to_str().unwrap();
+    let alone = home.run(&["doctor", "--routes", file, "--json"]);
+    let report = &alone.json()["routes"];
+    assert_eq!((alone.code, &report["after"]["first"]), (0, &json!(1)), "{}", alone.stdout);
+    assert!(report.get("before").is_none() && report.get("changes").is_none(), "{report}");
+
+    let greedy = "overrides.\"clock.day_of_week\".examples=what time is it in Lisbon";
+    let stolen = home.run(&["doctor", "--routes", file, "--set", greedy]);
+    assert_eq!(stolen.code, 1, "{}", stolen.stdout);
+    assert!(stolen.stdout.contains("say less in the override of clock.day_of_week"), "{}", stolen.stdout);
+
+    let home = home.set("overrides.\"clock.current_time\".hidden=true");
+    let broken = home.run(&["doctor", "--routes", file]);
+    assert_eq!(broken.code, 1, "{}", broken.stdout);
+    for expected in [
+        "your routes\n! \"what time is it in Lisbon\" is right without the overrides and wrong with them: clock.current_time",
+        "routes.yaml:2)\n    clock.current_time is hidden by overrides.\"clock.current_time\"",
+        "the right tool first for 1 → 0 of 1; 1 → 0 of 1 route right; 0 newly right, 1 newly wrong\n",
+        "1 warning",
+    ] {
+        assert!(broken.stdout.contains(expected), "{expected}\n{}", broken.stdout);
+    }
+    assert!(!broken.stdout.contains("mcporch test"), "{}", broken.stdout);
+    let hidden = home.set("overrides.\"clock.*\".hidden=true").run(&["doctor", "--routes", file]);
+    assert!(hidden.stdout.contains("no tool is known, so 1 route could not be tried"), "{}", hidden.stdout);
+    assert_eq!(Home::new().run(&["doctor", "--routes", "no-such.yaml"]).code, 4);
+}
+
+#[test]
 fn a_hidden_tool_is_in_no_answer() {
     let home = look_alikes();
     write_settings(&home, "[overrides.\"alpha.*\"]\nhidden = true\n");

@@ -23,7 +23,7 @@ GRID = {"request_in_any": (0., .1, .2, .3), "request_in_parameters": (0., .1, .2
 RIDGE_OF_SHIFT, STEPS, RATE, TEMPERATURE = .02, 40, .003, .05
 # A request of little weight in rare words says little by one of them: the same as HALF_BREADTH in src/router/ranking.rs.
 HALF_BREADTH, POINT_OF_WORDS, K1_PLUS_1 = 25., .012, 3.
-SHARE_TEMPERATURE, RIVALS = .08, 20
+SHARE_TEMPERATURE, RIVALS = .09, 20
 SHIFT_REQUESTS = 1000
 # What a part weighs in a fit; requests of bfcl_live that nothing serves are only so against the few functions offered with them.
 RIGHT_PARTS, ANY_PARTS = {FULL: 200, SMALL: 60}, {FULL: 100, SMALL: 100, NEGATIVE: 100, HIDDEN: 60, SMALL_WITHOUT: 140}
@@ -117,9 +117,10 @@ def figures(s, sc, i):
 
 def features(s, shift, sc):
     o = np.argsort(-sc, 1, kind="stable"); take = lambda x: np.take_along_axis(x, o, 1)
-    r = np.where(np.isfinite(sc), sc, -1e9) - 100 * s["named"] * s["valid"]; r = take(r)[:, :RIVALS]
-    p = np.exp((r - r.max(1, keepdims=True)) / SHARE_TEMPERATURE); p /= p.sum(1, keepdims=True)
-    copy = take(s["copy_of"])[:, :RIVALS]; share = np.clip((p * (copy == copy[:, :1])).sum(1), .001, .999)
+    r = np.where(np.isfinite(sc), sc, -1e9) - 100 * s["named"] * s["valid"]; r = take(r)
+    # copies of the first are no rivals of it, and add nothing to it
+    copy = take(s["copy_of"]); rivals = np.where(copy[:, 1:] == copy[:, :1], -np.inf, r[:, 1:]); rivals = -np.sort(-rivals, 1)[:, :RIVALS - 1]
+    share = np.clip(1 / (1 + np.exp((rivals - r[:, :1]) / SHARE_TEMPERATURE).sum(1)), .001, .999)
     f = {k: take(s[k])[:, 0].astype(float) for k in ("meaning", "words", "words_share", "request_in_any", "name_in_request", "server_in_request", "has_rarest")}
     f.update(share_logit=np.log(share / (1 - share)), shift=take(shift)[:, 0].astype(float), name_len=np.log1p(np.minimum(take(s["name_len"])[:, 0], 5)))
     return f, take(s["bits"])[:, 0] > 0, take(s["named"])[:, 0].astype(int)

@@ -54,6 +54,7 @@ pub(super) async fn execute(global: &Global, args: &ExecuteArgs) -> anyhow::Resu
         tool: args.tool.clone(),
         dry_run: args.dry_run,
         in_steps: args.steps == Steps::Auto,
+        without_plans: true,
         ..ExecuteInput::default()
     };
     run(global, input).await

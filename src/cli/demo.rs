@@ -70,6 +70,8 @@ pub(super) async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<Exi
     let registry = write_registry(&folder)?;
     let mut own = global.clone();
     own.registry = vec![registry.clone()];
+    // What the demo asks is nothing that the user asked.
+    own.set.push("history.enabled=false".to_owned());
     let config = prepare::configuration(&own)?;
 
     let mut out = Out::stdout();

@@ -191,7 +191,10 @@ async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
         Some(Command::Test(args)) => test::test(&global, &args).await,
         Some(Command::Demo(args)) => demo::demo(&global, &args).await,
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut CommandLine::command(), "mcporch", &mut Out::stdout());
+            // Into memory first: the generator panics when a pipe is closed.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut CommandLine::command(), "mcporch", &mut script);
+            Out::stdout().line(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
         Some(Command::DemoServer(_)) => Ok(Exit::Done),

@@ -137,7 +137,8 @@ fn tool(line: ToolLine) -> Tool {
         title: String::new(),
         description: line.description.unwrap_or_default(),
         input_schema: line.input_schema.as_ref().map_or_else(InputSchema::any_object, InputSchema::of),
-        effect: Effect::Write,
+        // No set says; the figures are about reads.
+        effect: Effect::Read,
         effect_source: EffectSource::Guessed,
         is_idempotent: false,
         raw: Arc::from(""),

@@ -260,7 +260,7 @@ impl Snapshot {
                 continue;
             }
             found.extend(self.find_with_server(token).into_iter().map(|row| (row, NamedBy::Mention)));
-            if is_compound(token) {
+            if is_unmistakable(token) {
                 found.extend(self.find_by_name(token).into_iter().map(|row| (row, NamedBy::Mention)));
             }
         }
@@ -416,6 +416,13 @@ fn is_compound(token: &str) -> bool {
     let spaced = text::spaced(token);
     let camel = spaced.contains(' ') && token.chars().next().is_some_and(char::is_alphanumeric);
     (inner_sign || camel) && text::plain_words(token).len() > 1
+}
+
+/// Can `token`, within a longer text, be nothing but an identifier? "a follow-up" and "README.md" are words that a tool
+/// may be called by too, and a server must not get every request with one of them.
+fn is_unmistakable(token: &str) -> bool {
+    let has_other_sign = token.chars().any(|letter| matches!(letter, '-' | '.' | '/' | ':'));
+    is_compound(token) && (token.contains('_') || !has_other_sign || text::plain_words(token).len() > 2)
 }
 
 /// What two spellings of one name have in common: `get_foo`, `getFoo` and `get foo` are `get foo`.

@@ -10,6 +10,9 @@ use super::{Error, OutcomeKind, Routed, ToolLine, schema_within};
 /// Longest schema that an answer carries, in bytes; longer ones lose words first.
 const SCHEMA_BYTES_MAX: usize = 3_000;
 
+/// Longest parameters that an answer repeats, in bytes.
+const PARAMS_BYTES_MAX: usize = 4_000;
+
 /// What to tell when no tool ran, or it failed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Advice {
@@ -90,19 +93,13 @@ impl Advice {
     }
 
     /// It would have run.
-    pub(super) fn would_run(chosen: &Chosen, params: Value, plan: String, alternatives: Vec<ToolLine>) -> Self {
-        let message = format!(
-            "{} would run with these parameters; nothing was sent. To run exactly that, once, call execute with \"plan\": \
-             \"{plan}\"",
-            chosen.tool.key
-        );
+    pub(super) fn would_run(chosen: &Chosen, params: Value, plan: Option<String>, alternatives: Vec<ToolLine>) -> Self {
+        let how = plan.as_ref().map_or_else(String::new, |plan| {
+            format!(". To run exactly that, once, call execute with \"plan\": \"{plan}\"")
+        });
+        let message = format!("{} would run with these parameters; nothing was sent{how}", chosen.tool.key);
         let candidates = if alternatives.is_empty() { vec![ToolLine::plain(&chosen.tool)] } else { alternatives };
-        Self {
-            params: Some(params),
-            plan: Some(plan),
-            candidates,
-            ..Self::on_chosen(OutcomeKind::DryRun, message, chosen)
-        }
+        Self { params: shown(params), plan, candidates, ..Self::on_chosen(OutcomeKind::DryRun, message, chosen) }
     }
 
     /// It did not work.
@@ -128,6 +125,11 @@ impl Advice {
             ..Self::new(outcome, message)
         }
     }
+}
+
+/// Parameters as an answer shows them; `None` where they are too long to be read: the caller has them.
+pub(super) fn shown(params: Value) -> Option<Value> {
+    (params.to_string().len() <= PARAMS_BYTES_MAX).then_some(params)
 }
 
 /// The first `count` tools of a ranking.

@@ -1,12 +1,13 @@
 //! Does what the request says, or says honestly why not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::domain::{Confidence, Effect, Tool, ToolKey};
+use crate::domain::{Confidence, Effect, EffectSource, Tool, ToolKey};
 use crate::router::{self, Decision};
 use crate::upstream::Answer;
 
@@ -26,12 +27,16 @@ pub struct ExecuteInput {
     pub request: String,
     /// Parameters for the tool; `None` is an empty object.
     pub params: Option<Value>,
+    /// Names in `params` that stood beside it: they count only where the tool has such a parameter.
+    pub beside: Vec<String>,
     /// Exactly this tool, `server.tool`.
     pub tool: Option<String>,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Exactly the call that was prepared under this id; nothing else may be said with it.
     pub plan: Option<String>,
+    /// Make no plans: the caller will be gone before one could be asked for.
+    pub without_plans: bool,
     /// Do several things one after the other where the request clearly asks for them.
     pub in_steps: bool,
     /// How the call was read where it could not be taken as it was written, told with the answer.
@@ -118,10 +123,39 @@ impl From<Advice> for ExecuteOutput {
 struct Execution<'a> {
     cx: &'a OpContext,
     params: Value,
+    /// Names in `params` that stood beside it.
+    beside: Vec<String>,
     dry_run: bool,
+    without_plans: bool,
     /// The words; `None` when the caller named the tool.
     request: Option<&'a str>,
     started: Instant,
+}
+
+impl Execution<'_> {
+    /// The parameters as they are meant for this tool, and what is to be told of that: what stood beside `params` goes in
+    /// where the tool has such a parameter, and nowhere else.
+    fn params_for(&self, tool: &Tool) -> (Cow<'_, Value>, Vec<String>) {
+        if self.beside.is_empty() {
+            return (Cow::Borrowed(&self.params), Vec::new());
+        }
+        let mut params = self.params.clone();
+        let outline = tool.input_schema.outline();
+        let (known, unknown): (Vec<&String>, Vec<&String>) =
+            self.beside.iter().partition(|name| outline.parameters.iter().any(|one| *one.name == ***name));
+        if let Some(members) = params.as_object_mut() {
+            members.retain(|name, _| !unknown.contains(&name));
+        }
+        let quoted = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let mut lessons = Vec::new();
+        if !known.is_empty() {
+            lessons.push(format!("{} stood beside \"params\" and belongs into it", quoted(&known)));
+        }
+        if !unknown.is_empty() {
+            lessons.push(format!("{} is no parameter of {} and was left out", quoted(&unknown), tool.key));
+        }
+        (Cow::Owned(params), lessons)
+    }
 }
 
 /// A tool that was chosen, and how.
@@ -175,7 +209,9 @@ impl Operations {
         let execution = Execution {
             cx,
             params: input.params.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+            beside: input.beside,
             dry_run: input.dry_run,
+            without_plans: input.without_plans,
             request: named.is_none().then_some(input.request.as_str()),
             started,
         };
@@ -204,14 +240,29 @@ impl Operations {
         input: &ExecuteInput,
         started: Instant,
     ) -> Result<ExecuteOutput, Error> {
-        if input.tool.is_some() || input.params.as_ref().is_some_and(|params| *params != serde_json::json!({})) {
+        let has_tool = input.tool.as_deref().is_some_and(|tool| !tool.trim().is_empty());
+        if has_tool || input.params.as_ref().is_some_and(|params| *params != serde_json::json!({})) {
             let what = "a plan runs exactly what it was made for: leave `tool` and `params` out, or leave `plan` out and name \
                         them";
             return Err(Error::InvalidInput { what: what.to_owned() });
         }
         let known = self.known_listed().await;
-        let plan = self.plans.take(plan, known.snapshot.generation())?;
-        let execution = Execution { cx, params: plan.params, dry_run: input.dry_run, request: None, started };
+        let generation = known.snapshot.generation();
+        if input.dry_run {
+            let id = plan.trim().to_owned();
+            let plan = self.plans.look(&id, generation)?;
+            return Ok(Advice::would_run(&Chosen::named(plan.tool), plan.params, Some(id), Vec::new()).into());
+        }
+        let plan = self.plans.take(plan, generation)?;
+        let execution = Execution {
+            cx,
+            params: plan.params,
+            beside: Vec::new(),
+            dry_run: false,
+            without_plans: true,
+            request: None,
+            started,
+        };
         let tool = plan.tool;
         let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
         output.inspect(|output| self.note_choice(&tool, output))
@@ -252,7 +303,7 @@ impl Operations {
     /// With a plan where the parameters fit already: then one word is enough.
     fn ask_to_confirm(&self, execution: &Execution<'_>, tool: &Arc<Tool>, routed: &Routed) -> Advice {
         let (key, effect) = (&tool.key, tool.effect.word());
-        let plan = self.plan(tool, &execution.params, routed);
+        let plan = self.plan(tool, execution, routed);
         let how = match &plan {
             Some((plan, _)) => format!("call execute with \"plan\": \"{plan}\" to run it once with these parameters"),
             None => format!("call execute again with \"tool\": \"{key}\" and its params"),
@@ -265,7 +316,7 @@ impl Operations {
         advice.tool = Some(key.to_string());
         match plan {
             Some((plan, params)) => {
-                (advice.plan, advice.params) = (Some(plan), Some(params));
+                (advice.plan, advice.params) = (Some(plan), advice::shown(params));
                 advice
             }
             None => advice.with_schema(&tool.input_schema.to_value()),
@@ -283,7 +334,7 @@ impl Operations {
         };
         let mut advice = Advice::on_ranking(OutcomeKind::NeedsChoice, message.to_owned(), routed, count);
         for (place, line) in advice.candidates.iter_mut().enumerate() {
-            let plan = routed.tool(place).and_then(|tool| self.plan(tool, &execution.params, routed));
+            let plan = routed.tool(place).and_then(|tool| self.plan(tool, execution, routed));
             line.plan = plan.map(|(plan, _)| plan);
         }
         if advice.candidates.iter().any(|line| line.plan.is_some()) {
@@ -293,8 +344,12 @@ impl Operations {
     }
 
     /// A plan for the call, if the parameters fit, and the parameters as they would be sent.
-    fn plan(&self, tool: &Arc<Tool>, params: &Value, routed: &Routed) -> Option<(String, Value)> {
-        match self.check(tool, params) {
+    fn plan(&self, tool: &Arc<Tool>, execution: &Execution<'_>, routed: &Routed) -> Option<(String, Value)> {
+        if execution.without_plans {
+            return None;
+        }
+        let (params, _) = execution.params_for(tool);
+        match self.check(tool, &params) {
             Checked::Fit(params, _) => {
                 let plan = self.plans.issue(tool, &params, routed.known.snapshot.generation());
                 Some((plan, params.into_owned()))
@@ -310,19 +365,29 @@ impl Operations {
         chosen: Chosen,
         routed: Option<&Routed>,
     ) -> Result<ExecuteOutput, Error> {
-        let (params, mended) = match self.check(&chosen.tool, &execution.params) {
-            Checked::Fit(params, mended) => (params, mended),
-            Checked::Problems(problems) => return Ok(Advice::needs_params(&chosen, problems).into()),
+        let (given, mut lessons) = execution.params_for(&chosen.tool);
+        let params = match self.check(&chosen.tool, &given) {
+            Checked::Fit(params, mended) => {
+                lessons.extend(mended);
+                params
+            }
+            Checked::Problems(problems) => {
+                let mut output: ExecuteOutput = Advice::needs_params(&chosen, problems).into();
+                output.tell(lessons);
+                return Ok(output);
+            }
         };
         let mut output = if execution.dry_run {
-            let generation = self.known_now().snapshot.generation();
-            let plan = self.plans.issue(&chosen.tool, &params, generation);
+            // Of the very catalogue that the tool was taken from.
+            let generation =
+                routed.map_or_else(|| self.known_now(), |routed| routed.known.clone()).snapshot.generation();
+            let plan = (!execution.without_plans).then(|| self.plans.issue(&chosen.tool, &params, generation));
             let alternatives = routed.map(|routed| advice::lines(routed, self.settings.candidates_max));
             Advice::would_run(&chosen, params.into_owned(), plan, alternatives.unwrap_or_default()).into()
         } else {
             self.send_chosen(execution, chosen, &params.to_string()).await?
         };
-        output.tell(mended);
+        output.tell(lessons);
         Ok(output)
     }
 
@@ -363,8 +428,10 @@ impl Operations {
         if let Some(next) = next
             && !may_have_run
             && next.effect == Effect::Read
+            // A guess is good enough to be asked for, not to stand in for another unasked.
+            && next.effect_source != EffectSource::Guessed
             && router::decide(&routed.ranking, next.effect, &self.settings.bars) == Decision::Run
-            && let Checked::Fit(params, _) = self.check(&next, &execution.params)
+            && let Checked::Fit(params, _) = self.check(&next, &execution.params_for(&next).0)
         {
             tracing::info!(tool.key = %chosen.tool.key, next = %next.key, "a server is down; the next fitting tool takes over");
             let instead = Chosen {

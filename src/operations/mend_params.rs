@@ -41,6 +41,10 @@ fn meant_name(properties: &Map<String, Value>, given: &Map<String, Value>, name:
     let bare =
         |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let wanted = bare(name);
+    // Two spellings of one parameter mean nothing that can be known.
+    if given.keys().filter(|other| bare(other) == wanted).count() > 1 {
+        return None;
+    }
     let mut same = properties.keys().filter(|known| !given.contains_key(*known) && bare(known) == wanted);
     let meant = same.next()?;
     same.next().is_none().then(|| meant.clone())

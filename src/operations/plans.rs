@@ -14,6 +14,8 @@ use super::Error;
 
 /// Plans that are kept; then the oldest go. A guess: far more than a conversation has open questions.
 const PLANS_MAX: usize = 256;
+/// Parameters that all plans may hold together, in bytes as JSON; then the oldest go. A guess: some files' contents.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Letters and digits that are not mistaken for one another; a power of two of them.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnopqrstuvwxyz23456789";
 /// Characters of an id behind its `p`: 35 bits, so that nobody hits upon one by chance.
@@ -33,6 +35,7 @@ struct Waiting {
     plans: HashMap<String, Plan>,
     order: VecDeque<String>,
     issued: u64,
+    bytes: usize,
 }
 
 /// A call that was checked and not made.
@@ -46,6 +49,15 @@ pub(super) struct Plan {
     pub(super) generation: u64,
     /// When it lapses.
     expires: Instant,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn forget_oldest(&mut self) {
+        if let Some(plan) = self.order.pop_front().and_then(|id| self.plans.remove(&id)) {
+            self.bytes -= plan.bytes;
+        }
+    }
 }
 
 impl Plans {
@@ -58,15 +70,31 @@ impl Plans {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.issued += 1;
         let id = self.id(waiting.issued);
-        let expires = Instant::now() + self.time_to_live;
-        waiting.plans.insert(id.clone(), Plan { tool: tool.clone(), params: params.clone(), generation, expires });
+        let now = Instant::now();
+        let (expires, bytes) = (now + self.time_to_live, params.to_string().len());
+        let plan = Plan { tool: tool.clone(), params: params.clone(), generation, expires, bytes };
+        waiting.plans.insert(id.clone(), plan);
         waiting.order.push_back(id.clone());
-        while waiting.order.len() > PLANS_MAX {
-            if let Some(oldest) = waiting.order.pop_front() {
-                waiting.plans.remove(&oldest);
+        waiting.bytes += bytes;
+        // The oldest is the first to lapse; the new one itself always stays.
+        while waiting.order.len() > 1 {
+            let is_past =
+                waiting.order.front().and_then(|id| waiting.plans.get(id)).is_none_or(|plan| plan.expires <= now);
+            if !is_past && waiting.order.len() <= PLANS_MAX && waiting.bytes <= BYTES_MAX {
+                break;
             }
+            waiting.forget_oldest();
         }
         id
+    }
+
+    /// What the plan is, without using it up.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) fn look(&self, id: &str, generation: u64) -> Result<Plan, Error> {
+        let found = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).plans.get(id.trim()).cloned();
+        self.checked(id.trim(), found, generation)
     }
 
     /// Takes the plan out: whatever comes of it, it is used up. `generation` is today's.
@@ -78,10 +106,16 @@ impl Plans {
         let taken = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.order.retain(|known| known != id);
-            waiting.plans.remove(id)
+            let plan = waiting.plans.remove(id);
+            waiting.bytes -= plan.as_ref().map_or(0, |plan| plan.bytes);
+            plan
         };
+        self.checked(id, taken, generation)
+    }
+
+    fn checked(&self, id: &str, found: Option<Plan>, generation: u64) -> Result<Plan, Error> {
         let shown: String = id.chars().take(40).collect();
-        let Some(plan) = taken else {
+        let Some(plan) = found else {
             let what = format!(
                 "there is no plan {shown:?}: it was used already, or never made, or by another process. Send the request \
                  again to get a new one"

@@ -100,6 +100,7 @@ fn parameters_that_can_only_be_meant_in_one_way_are_mended() {
     };
     check(json!({"repoPath": "."}), Some(json!({"repo_path": "."})));
     check(json!({"Repo-Path": ".", "repo_path": "/"}), None);
+    check(json!({"repoPath": "a", "repo-path": "b"}), None);
     check(json!({"count": "5"}), Some(json!({"count": 5})));
     check(json!({"count": "5.5"}), None);
     check(json!({"count": "five"}), None);
@@ -142,6 +143,7 @@ async fn a_plan_runs_once_and_only_what_it_was_made_for() {
     let fault = |id: &str, generation: u64| plans.take(id, generation).unwrap_err().to_string();
     let issue = || plans.issue(&a_tool("git", "log"), &json!({"n": 1}), 7);
     let id = issue();
+    assert_eq!(plans.look(&id, 7).unwrap().params, json!({"n": 1}), "to look does not use it up");
     let plan = plans.take(&format!(" {id} "), 7).unwrap();
     assert_eq!((plan.tool.key.to_string(), plan.params), ("git.log".to_owned(), json!({"n": 1})));
     assert!(fault(&id, 7).contains("used already"));

@@ -8,7 +8,7 @@ use super::ranking::Scored;
 
 /// The softmax over the best few that says how far the first is ahead. Softer and harder ones were less well calibrated
 /// on the sets left out (docs/routing.md).
-const TEMPERATURE: f32 = 0.08;
+const TEMPERATURE: f32 = 0.09;
 const RIVALS_MAX: usize = 20;
 /// Words of a name that count; from there on more say nothing.
 const NAME_LEN_MAX: f32 = 5.0;
@@ -103,19 +103,31 @@ pub(super) fn softmax(pool: &[Scored]) -> Vec<f32> {
     shares
 }
 
-/// What both confidences look at. `pool` is in order, `shares` its softmax, `point` what a point of BM25 is worth.
-pub(super) fn features(snapshot: &Snapshot, request: &str, pool: &[Scored], shares: &[f32], point: f32) -> Features {
-    let Some(first) = pool.first() else { return Features::default() };
-    // Copies of the first are as right as it is.
-    let with_copies: f32 = pool
-        .iter()
-        .zip(shares)
-        .take(RIVALS_MAX)
-        .enumerate()
-        .filter(|(at, (tool, _))| *at == 0 || is_copy(snapshot, request, first.row, tool.row))
-        .map(|(_, (_, share))| share)
+/// The share of the first in a softmax over it and the best that are no copies of it: a copy is as right as it is, so it is no
+/// rival, but it adds nothing either, or a server could make itself surer by offering one tool twenty times.
+fn share_among_others(snapshot: &Snapshot, request: &str, pool: &[Scored]) -> f32 {
+    let Some((first, others)) = pool.split_first() else { return 0.0 };
+    let rivals = others.iter().filter(|tool| !is_copy(snapshot, request, first.row, tool.row)).take(RIVALS_MAX - 1);
+    let of_rivals: f32 = rivals.map(|tool| ((tool.score - first.score) / TEMPERATURE).exp()).sum();
+    1.0 / (1.0 + of_rivals)
+}
+
+/// The share of the first among its copies; 1 when there are none. Of those that change something only one may be meant:
+/// `turn_on_1` and `turn_on_2` are two lamps.
+pub(super) fn share_among_copies(snapshot: &Snapshot, request: &str, pool: &[Scored], shares: &[f32]) -> f32 {
+    let (Some(first), Some(share)) = (pool.first(), shares.first()) else { return 1.0 };
+    let of_tools = pool.iter().zip(shares).skip(1);
+    let of_copies: f32 = of_tools
+        .filter(|(tool, share)| **share > 0.0 && is_copy(snapshot, request, first.row, tool.row))
+        .map(|(_, share)| share)
         .sum();
-    let share = with_copies.clamp(0.001, 0.999);
+    share / (share + of_copies).max(f32::MIN_POSITIVE)
+}
+
+/// What both confidences look at. `pool` is in order, `point` what a point of BM25 is worth.
+pub(super) fn features(snapshot: &Snapshot, request: &str, pool: &[Scored], point: f32) -> Features {
+    let Some(first) = pool.first() else { return Features::default() };
+    let share = share_among_others(snapshot, request, pool).clamp(0.001, 0.999);
     Features {
         share_logit: (share / (1.0 - share)).ln(),
         meaning: first.meaning,

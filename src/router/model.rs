@@ -108,11 +108,15 @@ impl Fitted {
         self.is_any.probability(features)
     }
 
+    /// Whether it was fitted with vectors of this model; a snapshot's model has its hash behind the name.
+    pub(super) fn is_for(&self, model: &str) -> bool {
+        model.starts_with(&self.model)
+    }
+
     /// What requests are moved by towards the tools that serve them: a vector whose product with a tool's vector is what
     /// its cosine should have been more. Learned for one model; `None` for any other.
     pub(super) fn shift(&self, model: &str, vector: &[f32]) -> Option<Vec<f32>> {
-        // A snapshot's model has its hash behind the name.
-        if !model.starts_with(&self.model) || vector.len() != self.dimensions {
+        if !self.is_for(model) || vector.len() != self.dimensions {
             return None;
         }
         let mut out = vec![0.0_f32; self.dimensions];

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Confidence, ToolKey};
+use crate::domain::{Confidence, Effect, ToolKey};
 use crate::index::{self, NamedBy, Overlap, Scores, Snapshot};
 
 use super::calibration::{self, Features};
@@ -40,6 +40,9 @@ const PARAMETERS_UNFIT: f32 = 0.33;
 /// A request of so much rarity, about six rare words, counts half of what it has in common with a tool: of "what time is
 /// it in Tokyo" every second word would else be worth more than the meaning, and a tool that has Tokyo as an example won.
 const HALF_BREADTH: f32 = 25.0;
+/// The most confidence where words decide with vectors of a model that nothing was fitted for: its cosines mean something
+/// else, so what was measured does not hold, and nothing should run by itself on it. Below the usual bar for reads.
+const UNFITTED_MAX: f32 = 0.8;
 /// Tools behind the first that count as its rivals.
 const RIVALS: usize = 4;
 /// What parameters add that fit, and take off that the tool does not have. A guess: no development set has parameters.
@@ -142,12 +145,18 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     pool.sort_by(|a, b| b.named.cmp(&a.named).then(b.score.total_cmp(&a.score)).then(a.row.cmp(&b.row)));
 
     let shares = evidence::softmax(&pool);
-    let features = evidence::features(snapshot, request, &pool, &shares, POINT_OF_WORDS);
+    let features = evidence::features(snapshot, request, &pool, POINT_OF_WORDS);
     let named = pool.first().and_then(|first| first.named);
     let rivals = pool.iter().filter(|tool| tool.named == named).count();
-    let twin = share_over_twin(snapshot, &pool, &shares);
-    let is_right =
-        if pool.is_empty() { Confidence::NONE } else { calibration::is_right(&features, named, rivals, twin) };
+    let twin = share_over_twin(snapshot, request, &pool, &shares);
+    let is_right = match named {
+        _ if pool.is_empty() => Confidence::NONE,
+        None if !model::fitted().is_for(snapshot.model()) => {
+            let is_right = calibration::is_right(&features, named, rivals, twin);
+            Confidence::new(is_right.value() * UNFITTED_MAX)
+        }
+        _ => calibration::is_right(&features, named, rivals, twin),
+    };
     let is_any = match named {
         Some(_) => Confidence::CERTAIN,
         None if pool.is_empty() => Confidence::NONE,
@@ -372,11 +381,17 @@ fn demand(required: usize, values: usize) -> f32 {
     REQUIRED_PARAMETER * required.min(REQUIRED_MAX) as f32 + WITHOUT_VALUE * without_value as f32
 }
 
-/// The share of the first against the second, if that is a tool of the same name.
-fn share_over_twin(snapshot: &Snapshot, pool: &[Scored], shares: &[f32]) -> Option<f32> {
+/// The share of the first against the second, if that is a tool of the same name, or among its copies, if it changes
+/// something.
+fn share_over_twin(snapshot: &Snapshot, request: &str, pool: &[Scored], shares: &[f32]) -> Option<f32> {
     let [first, second, ..] = pool else { return None };
-    let name = |tool: &Scored| index::plain_words(&snapshot.entries()[tool.row].tool.key.tool);
-    (name(first) == name(second)).then(|| shares[0] / (shares[0] + shares[1]).max(f32::MIN_POSITIVE))
+    let tool = |tool: &Scored| &snapshot.entries()[tool.row].tool;
+    let name = |one: &Scored| index::plain_words(&tool(one).key.tool);
+    if name(first) == name(second) {
+        return Some(shares[0] / (shares[0] + shares[1]).max(f32::MIN_POSITIVE));
+    }
+    let changes = tool(first).effect != Effect::Read;
+    changes.then(|| evidence::share_among_copies(snapshot, request, pool, shares))
 }
 
 /// The first has `is_right`; the others share the rest by their scores.

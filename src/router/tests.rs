@@ -142,6 +142,8 @@ fn naming_what_destroys_in_passing_does_not_run_it() {
     };
     assert_eq!(decision("github.delete_repository"), Decision::Run);
     assert_eq!(decision("do anything but delete_repository"), Decision::NeedsConfirmation);
+    let created = check_first(OFFICE, "why did create_issue fail yesterday", "github.create_issue");
+    assert_eq!(decide(&created, Effect::Write, &Bars::default()), Decision::NeedsConfirmation);
     assert!(!check_first(OFFICE, "delete repository", "github.delete_repository").named);
 }
 

@@ -144,6 +144,8 @@ fn calls_in_the_wrong_shape_are_done_and_taught() {
     };
     check(json!({"tool": "clock.day_of_week", "date": "2024-02-29"}), "Thursday", "beside \"params\"");
     check(json!({"tool": {"name": "clock.day_of_week", "arguments": {"date": "2024-02-29"}}}), "Thursday", "inside");
+    let thought = json!({"tool": "clock.day_of_week", "date": "2024-02-29", "reason": "I was asked"});
+    check(thought, "Thursday", "`reason` is no parameter of clock.day_of_week");
     check(
         json!({"tool": "clock.day_of_week", "params": {"Date": "2024-02-29"}}),
         "Thursday",

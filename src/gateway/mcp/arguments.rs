@@ -14,8 +14,11 @@ const PARAMS_NAMES: &[&str] = &["params", "arguments", "args", "parameters", "in
 const TOOL_NAMES: &[&str] = &["tool", "tool_name", "toolName", "name"];
 /// And to the words.
 const REQUEST_NAMES: &[&str] = &["request", "query", "task", "prompt", "instruction"];
+/// Ways to write `dry_run`.
+const DRY_RUN_NAMES: &[&str] = &["dry_run", "dryRun", "dry-run", "dryrun", "DryRun", "DRY_RUN"];
 /// Members of a call that name no parameter of a tool, whatever stands in them.
-const OWN_NAMES: &[&str] = &["dry_run", "plan", "steps", "feedback", "server", "_meta"];
+const OWN_NAMES: &[&str] =
+    &["dry_run", "dryRun", "dry-run", "dryrun", "plan", "plan_id", "steps", "feedback", "server", "_meta"];
 
 /// The arguments of one of our tools, as an object.
 pub(super) struct Arguments(Map<String, Value>);
@@ -51,8 +54,10 @@ impl Arguments {
         Ok(None)
     }
 
-    fn take_switch(&mut self, name: &str) -> Result<bool, String> {
-        match self.0.remove(name) {
+    /// The first name is ours; the others are spellings of it. One that is not understood must not pass for "no".
+    fn take_switch(&mut self, names: &[&str]) -> Result<bool, String> {
+        let name = names.first().copied().unwrap_or_default();
+        match names.iter().find_map(|name| self.0.remove(*name)) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(switch)) => Ok(switch),
             Some(Value::String(text)) if text == "true" || text == "false" => Ok(text == "true"),
@@ -84,8 +89,9 @@ impl Arguments {
         self.unfold_call(&mut lessons);
         let request = self.take_text(REQUEST_NAMES)?;
         let tool = self.take_tool()?;
+        let (request, tool) = self.read_written_call(request, tool, &mut lessons)?;
         let plan = self.take_text(&["plan", "plan_id"])?;
-        let dry_run = self.take_switch("dry_run")?;
+        let dry_run = self.take_switch(DRY_RUN_NAMES)?;
         let in_steps = match self.0.remove("steps") {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::Bool(true)) => true,
@@ -94,8 +100,9 @@ impl Arguments {
             Some(_) => return Err("`steps` must be \"one\" or \"auto\"".to_owned()),
         };
         let given = PARAMS_NAMES.iter().find_map(|name| self.0.remove(*name));
-        let params = self.params(given, &mut lessons)?;
-        Ok(ExecuteInput { request: request.unwrap_or_default(), params, tool, dry_run, plan, in_steps, lessons })
+        let (params, beside) = self.params(given)?;
+        let request = request.unwrap_or_default();
+        Ok(ExecuteInput { request, params, beside, tool, dry_run, plan, without_plans: false, in_steps, lessons })
     }
 
     /// A whole call put into one slot: `{"tool": {"name": …, "arguments": …}}`, `{"request": {"tool": …}}`, or
@@ -125,6 +132,30 @@ impl Arguments {
         }
     }
 
+    /// A call written as text, `server.tool {"a": 1}` or `server.tool({"a": 1})`, in the place of a name or a request. One
+    /// whose arguments cannot be read must not run without them.
+    fn read_written_call(
+        &mut self,
+        request: Option<String>,
+        tool: Option<String>,
+        lessons: &mut Vec<String>,
+    ) -> Result<(Option<String>, Option<String>), String> {
+        let written = tool.as_deref().or(request.as_deref()).and_then(written_call);
+        let Some((name, arguments)) = written else { return Ok((request, tool)) };
+        let how = "execute {\"tool\": \"server.tool\", \"params\": {…}}";
+        match serde_json::from_str::<Value>(arguments) {
+            Ok(Value::Object(members)) => {
+                lessons.push(format!("the call stood in a text; it is written {how}"));
+                let name = name.to_owned();
+                self.0.entry("params").or_insert(Value::Object(members));
+                Ok((request.filter(|_| tool.is_some()), Some(name)))
+            }
+            _ => Err(format!(
+                "the arguments behind {name:?} cannot be read as a JSON object; nothing was run. Write {how}"
+            )),
+        }
+    }
+
     /// `tool`, with the `server` before it that some give by itself.
     fn take_tool(&mut self) -> Result<Option<String>, String> {
         let tool = self.take_text(TOOL_NAMES)?;
@@ -142,9 +173,9 @@ impl Arguments {
         }))
     }
 
-    /// What was given as parameters, and what stands beside the members that we know: that is where models put them when
-    /// they forget the slot.
-    fn params(mut self, given: Option<Value>, lessons: &mut Vec<String>) -> Result<Option<Value>, String> {
+    /// What was given as parameters, together with what stands beside the members that we know, and the names of that: it is
+    /// where models put parameters when they forget the slot, and thoughts that are none. The tool's schema will tell.
+    fn params(mut self, given: Option<Value>) -> Result<(Option<Value>, Vec<String>), String> {
         let given = match given {
             None | Some(Value::Null) => None,
             // An object that was written as a text.
@@ -157,17 +188,19 @@ impl Arguments {
         };
         self.0.retain(|name, _| !OWN_NAMES.contains(&name.as_str()) || name == "server");
         if self.0.is_empty() || given.as_ref().is_some_and(|given| !given.is_object()) {
-            return Ok(given);
+            return Ok((given, Vec::new()));
         }
-        let names: Vec<String> = self.0.keys().map(|name| format!("`{name}`")).collect();
-        lessons.push(format!("{} stood beside \"params\" and belongs into it", names.join(", ")));
+        let mut beside = Vec::new();
         let mut params = given.unwrap_or_else(|| json!({}));
         if let Some(params) = params.as_object_mut() {
             for (name, value) in self.0 {
-                params.entry(name).or_insert(value);
+                if !params.contains_key(&name) {
+                    beside.push(name.clone());
+                    params.insert(name, value);
+                }
             }
         }
-        Ok(Some(params))
+        Ok((Some(params), beside))
     }
 
     /// Takes the `feedback` out, if there is one.
@@ -193,6 +226,22 @@ impl Arguments {
         let server = self.take_text(&["server"])?.unwrap_or_default();
         Ok(ExplainInput { server, tool: self.take_text(TOOL_NAMES)?.unwrap_or_default() })
     }
+}
+
+/// The name and the text of the arguments of a call that is written as one: an identifier with an opening brace or
+/// parenthesis behind it, and nothing behind the closing one.
+fn written_call(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim();
+    let end = text.find(|letter: char| !(letter.is_alphanumeric() || "._-/:".contains(letter)))?;
+    let (name, rest) = (&text[..end], text[end..].trim());
+    let is_identifier = name.contains(['.', '_']) || text[end..].starts_with(['(', '{']);
+    // "notes.txt (the new one)" is no call.
+    let inner = match (text[end..].strip_prefix('('), rest.starts_with('{')) {
+        (Some(inner), _) => inner.strip_suffix(')')?.trim(),
+        (None, true) => rest,
+        (None, false) => return None,
+    };
+    (is_identifier && !name.is_empty()).then_some((name, if inner.is_empty() { "{}" } else { inner }))
 }
 
 fn is_own(name: &str) -> bool {

@@ -13,8 +13,9 @@ fn read(arguments: &Value) -> Arguments {
 
 /// `request`, `tool` and `params` of the call, and whether something had to be taught.
 fn check(arguments: Value, expected: (&str, Option<&str>, Option<Value>, bool)) {
-    let ExecuteInput { request, tool, params, lessons, .. } = read(&arguments).into_execute().unwrap();
-    assert_eq!((request.as_str(), tool.as_deref(), params, !lessons.is_empty()), expected, "{arguments}");
+    let ExecuteInput { request, tool, params, lessons, beside, .. } = read(&arguments).into_execute().unwrap();
+    let is_odd = !lessons.is_empty() || !beside.is_empty();
+    assert_eq!((request.as_str(), tool.as_deref(), params, is_odd), expected, "{arguments}");
 }
 
 #[test]
@@ -54,6 +55,32 @@ fn arguments_in_the_wrong_slot_are_taken_and_taught() {
     );
     check(json!({"params": {"name": "Anna"}}), ("", None, Some(json!({"name": "Anna"})), false));
     check(json!({"request": "x", "server": "git"}), ("x", None, Some(json!({"server": "git"})), true));
+}
+
+#[test]
+fn a_call_written_as_text_keeps_its_arguments_or_is_refused() {
+    let params = || Some(json!({"n": 1}));
+    for text in ["git.log {\"n\": 1}", "git.log({\"n\": 1})", " git.log( {\"n\": 1} ) "] {
+        check(json!({"tool": text}), ("", Some("git.log"), params(), true));
+        check(json!({"request": text}), ("", Some("git.log"), params(), true));
+    }
+    check(json!({"tool": "git.log()"}), ("", Some("git.log"), Some(json!({})), true));
+    let refused = |arguments: Value| read(&arguments).into_execute().unwrap_err();
+    assert!(refused(json!({"tool": "git.log(n=1)"})).contains("nothing was run"));
+    assert!(refused(json!({"request": "git.log(n=1)"})).contains("nothing was run"));
+    check(json!({"request": "show the log (of today)"}), ("show the log (of today)", None, None, false));
+    check(json!({"request": "notes.txt (the new one)"}), ("notes.txt (the new one)", None, None, false));
+    check(json!({"request": "read notes.txt (the new one)"}), ("read notes.txt (the new one)", None, None, false));
+}
+
+#[test]
+fn every_spelling_of_a_dry_run_is_one() {
+    for name in ["dry_run", "dryRun", "dry-run"] {
+        let mut arguments = json!({"tool": "git.log", "params": {"n": 1}});
+        arguments[name] = json!(true);
+        let input = read(&arguments).into_execute().unwrap();
+        assert!(input.dry_run && input.beside.is_empty(), "{name}");
+    }
 }
 
 #[test]

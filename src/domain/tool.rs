@@ -36,11 +36,19 @@ pub struct Tool {
     pub effect: Effect,
     /// How that is known.
     pub effect_source: EffectSource,
-    /// Calling twice does no more than calling once: `idempotentHint`, or a read that was announced. A guess is no reason
-    /// to send a call again.
+    /// Calling twice does no more than calling once: `idempotentHint`, or a read that was announced, and nothing of the
+    /// announcement is contradicted. A guess is no reason to send a call again.
     pub is_idempotent: bool,
     /// The tool object as the server sent it, byte for byte.
     pub raw: Arc<str>,
+}
+
+impl Tool {
+    /// It changes nothing, and its server or the operator says so. A guess is no reason to run it without being asked.
+    #[must_use]
+    pub fn is_known_read(&self) -> bool {
+        self.effect == Effect::Read && matches!(self.effect_source, EffectSource::Announced | EffectSource::Operator)
+    }
 }
 
 /// What an operator wrote in the registry about a server or one of its tools, to help routing. All optional.

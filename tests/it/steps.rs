@@ -11,11 +11,12 @@ use serde_json::json;
 
 use crate::harness::program;
 
-/// What came of each request, one after the other; `notes.txt` holds three words.
+/// What came of each request, one after the other; `notes.txt` holds three words, `todo.txt` one.
 async fn execute_all(folder: &Path, requests: &[&str]) -> Vec<StepsOutput> {
     let files = folder.join("files");
     std::fs::create_dir_all(&files).unwrap();
     std::fs::write(files.join("notes.txt"), "one two three").unwrap();
+    std::fs::write(files.join("todo.txt"), "milk").unwrap();
     let server = |kind: &str| json!({"command": program(), "args": ["demo-server", "--kind", kind, "--folder", files.to_str().unwrap()]});
     let registry = folder.join("registry.json");
     let servers = json!({"mcpServers": {"files": server("files"), "text": server("text"), "clock": server("clock")}});
@@ -49,9 +50,13 @@ async fn steps_beyond_doubt_run_and_the_others_are_handed_back() {
         "read the text file 'notes.txt', then count the words of the text \"a b\"",
         "read the text file notes.txt, then delete the file todo.txt and write a summary",
         "read the text file absent.txt, then count the words of it",
+        "read the text file notes.txt, then delete the file that is not notes.txt",
+        "1. read the text file notes.txt\n2. delete the file except notes.txt",
     ];
     let outputs = execute_all(folder.path(), &requests).await;
-    let [chain, side_by_side, change, failing] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [chain, side_by_side, change, failing, list_but, list_except] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
 
     let read = (Some("files.read_text_file"), StepState::Done);
     let count = (Some("text.count_words"), StepState::Done);
@@ -63,9 +68,20 @@ async fn steps_beyond_doubt_run_and_the_others_are_handed_back() {
     assert_eq!(states(side_by_side), [read, count], "{side_by_side:?}");
     assert!(side_by_side.steps[1].result.as_ref().unwrap().starts_with("2 words"), "{side_by_side:?}");
 
-    // The last step has no text to write, so nobody knows it to the end; what was asked before it is done or open.
+    // What is to be deleted is proposed; that it may be is not ours to say.
     assert_eq!(change.outcome, StepsOutcome::NeedsSteps, "{change:?}");
-    assert_eq!(states(change).last().unwrap().1, StepState::Open, "{change:?}");
+    let [first, delete, last] = states(change)[..] else { panic!("{change:?}") };
+    assert_eq!((first, delete), (read, (Some("files.delete_file"), StepState::Open)), "{change:?}");
+    assert_eq!(last.1, StepState::Open, "{change:?}");
+    assert_eq!(change.steps[1].plan.params, json!({"path": "todo.txt"}));
+    assert_eq!(std::fs::read_to_string(folder.path().join("files/todo.txt")).unwrap(), "milk");
+
+    for limited in [list_but, list_except] {
+        let step = &limited.steps[1];
+        assert_eq!((step.state, step.plan.params.clone()), (StepState::Open, json!({})), "{limited:?}");
+        assert_eq!(limited.outcome, StepsOutcome::NeedsSteps, "{limited:?}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("files/notes.txt")).unwrap(), "one two three");
 
     assert_eq!(failing.outcome, StepsOutcome::Failed, "{failing:?}");
     assert_eq!(failing.steps.iter().map(|step| step.state).collect::<Vec<_>>(), [StepState::Failed, StepState::Open]);

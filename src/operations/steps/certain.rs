@@ -1,5 +1,6 @@
 //! Which parameters of a step are beyond doubt: none needed, the one value that the words have, or the one result that
-//! they speak of. Everything else is left to the caller, who can read.
+//! they speak of. Everything else is left to the caller, who can read. So is everything that may change something and takes
+//! any parameter: words that were not understood ("the old ones") then cost more than a wrong answer.
 
 use serde_json::{Map, Value};
 
@@ -16,11 +17,38 @@ pub(super) enum Parameters {
     Known(Value),
     /// This one takes the text of the needed step's result; nothing else is needed.
     Result(String),
-    /// Not certain: names of required parameters without a value, or none where only optional ones are in question.
+    /// Not known: names of required parameters without a value, or none where only optional ones are in question.
     Missing(Vec<String>),
 }
 
-/// Reads the parameters for a tool with this schema out of a step's words.
+/// Whether a tool may run with these parameters and nobody has looked at them. `is_known_read` as in [`Tool::is_known_read`].
+///
+/// [`Tool::is_known_read`]: crate::domain::Tool::is_known_read
+pub(super) fn is_beyond_doubt(found: &Parameters, schema: &InputSchema, is_known_read: bool) -> bool {
+    match found {
+        Parameters::Missing(_) => false,
+        Parameters::Known(_) | Parameters::Result(_) if is_known_read => true,
+        Parameters::Known(_) => takes_nothing(schema),
+        Parameters::Result(_) => false,
+    }
+}
+
+/// The schema says that there is no parameter. One that says nothing, or what we do not read, counts as taking some.
+fn takes_nothing(schema: &InputSchema) -> bool {
+    const SILENT: &[&str] =
+        &["$schema", "additionalProperties", "description", "properties", "required", "title", "type"];
+    let schema = schema.to_value();
+    let is_silent = schema.as_object().is_some_and(|parts| parts.keys().all(|name| SILENT.contains(&name.as_str())));
+    let names_none = match &schema["properties"] {
+        Value::Null => schema["additionalProperties"] == false,
+        properties => properties.as_object().is_some_and(Map::is_empty),
+    };
+    let takes_no_others = matches!(schema["additionalProperties"], Value::Null | Value::Bool(false));
+    is_silent && names_none && takes_no_others && schema["required"].as_array().is_none_or(Vec::is_empty)
+}
+
+/// Reads the parameters for a tool with this schema out of a step's words. Of a step that is in doubt itself no value is
+/// proposed: it may be the very one that the words leave out.
 pub(super) fn parameters(step: &StepText, schema: &InputSchema) -> Parameters {
     let outline = schema.outline();
     let required: Vec<&str> = outline.required.iter().map(AsRef::as_ref).collect();
@@ -28,7 +56,7 @@ pub(super) fn parameters(step: &StepText, schema: &InputSchema) -> Parameters {
     let values = values(&step.text);
     match (required.as_slice(), values.as_slice(), step.needs.len()) {
         ([], [], 0) => Parameters::Known(Value::Object(Map::new())),
-        ([name], [value], 0) if is_text(schema, name) => {
+        ([name], [value], 0) if step.is_certain && is_text(schema, name) => {
             Parameters::Known(Value::Object(Map::from_iter([((*name).to_owned(), Value::from(*value))])))
         }
         ([name], [], 1) if step.takes_result && is_text(schema, name) && FREE_TEXT.contains(name) => {
@@ -145,6 +173,41 @@ mod tests {
         check("list the files in /tmp", &[], &json!({"path": {"type": "string"}}), &json!([]), &missing(&[]));
         check("list the mails of Anna", &[], &json!({}), &json!([]), &missing(&[]));
         check("show it", &[0], &json!({}), &json!([]), &missing(&[]));
+    }
+
+    #[test]
+    fn what_may_change_something_runs_unseen_only_without_parameters() {
+        let check = |schema: Value, found: Parameters, expected: [bool; 2]| {
+            let schema = InputSchema::of(&schema);
+            let both = [true, false].map(|is_known_read| is_beyond_doubt(&found, &schema, is_known_read));
+            assert_eq!(both, expected, "{schema:?} {found:?}");
+        };
+        let nothing = || known(json!({}));
+        check(json!({"type": "object", "properties": {}}), nothing(), [true, true]);
+        check(json!({"properties": {}, "required": [], "additionalProperties": false}), nothing(), [true, true]);
+        check(json!({"type": "object", "additionalProperties": false}), nothing(), [true, true]);
+        // All of them optional, some of them unnamed, or nobody says.
+        check(json!({"properties": {"filter": {"type": "string"}}}), nothing(), [true, false]);
+        check(json!({"properties": {}, "additionalProperties": true}), nothing(), [true, false]);
+        check(json!({"properties": {}, "patternProperties": {"^x": {}}}), nothing(), [true, false]);
+        check(json!({"type": "object"}), nothing(), [true, false]);
+        check(json!({"$ref": "#/$defs/x"}), nothing(), [true, false]);
+        let path = || json!({"properties": {"path": {"type": "string"}}, "required": ["path"]});
+        check(path(), known(json!({"path": "a.txt"})), [true, false]);
+        check(path(), Parameters::Result("path".to_owned()), [true, false]);
+        check(path(), missing(&["path"]), [false, false]);
+    }
+
+    #[test]
+    fn of_a_step_in_doubt_no_value_is_proposed() {
+        let step = StepText {
+            text: "delete all but a.txt".to_owned(),
+            needs: Vec::new(),
+            takes_result: false,
+            is_certain: false,
+        };
+        let schema = InputSchema::of(&json!({"properties": {"path": {"type": "string"}}, "required": ["path"]}));
+        assert_eq!(parameters(&step, &schema), missing(&["path"]));
     }
 
     #[test]

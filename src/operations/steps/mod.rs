@@ -56,7 +56,7 @@ pub struct PlannedStep {
     /// Places, from 0, of the earlier steps whose results it speaks of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<usize>,
-    /// Its parameters as far as they are certain; an object.
+    /// Its parameters as far as the words have them; an object. To be looked at unless the step is certain.
     pub params: Value,
     /// The parameter that takes the result of the step in `needs`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,8 @@ pub struct PlannedStep {
     /// Tools to choose from, where it is not sure which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<ToolLine>,
-    /// That nothing about it is in doubt: what it is, its tool, its parameters.
+    /// That nothing about it is in doubt: what it is, its tool, its parameters. Of tools that are not known to read only
+    /// those that take no parameter can be.
     pub is_certain: bool,
 }
 
@@ -145,6 +146,10 @@ impl Operations {
         let decision = router::decide(&routed.ranking, effect.unwrap_or(Effect::Write), &self.settings.bars);
         let tool = tool.filter(|_| decision != Decision::NoMatch);
         let found = tool.as_ref().map(|tool| certain::parameters(&step, &tool.input_schema));
+        let knows_params = tool
+            .as_ref()
+            .zip(found.as_ref())
+            .is_some_and(|(tool, found)| certain::is_beyond_doubt(found, &tool.input_schema, tool.is_known_read()));
         let (params, result_into, missing) = match found {
             Some(Parameters::Known(params)) => (Some(params), None, Vec::new()),
             Some(Parameters::Result(name)) => (None, Some(name), Vec::new()),
@@ -160,7 +165,7 @@ impl Operations {
             confidence: rounded(routed.ranking.is_right),
             decision,
             effect: tool.as_ref().map(|tool| tool.effect.word()),
-            is_certain: step.is_certain && decision == Decision::Run && (params.is_some() || result_into.is_some()),
+            is_certain: step.is_certain && decision == Decision::Run && knows_params,
             params: params.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
             result_into,
             missing,

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::domain::Effect;
 use crate::upstream::Answer;
 
 use super::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
@@ -111,8 +110,9 @@ fn next_wave(plan: &StepPlan, given: &[Option<Given>]) -> Vec<usize> {
     wave
 }
 
+/// A guess that it reads does not count: it runs like what changes something.
 fn reads(plan: &StepPlan, place: usize) -> bool {
-    plan.tools[place].as_ref().is_some_and(|tool| tool.effect == Effect::Read)
+    plan.tools[place].as_ref().is_some_and(|tool| tool.is_known_read())
 }
 
 /// The text that the one needed step gave, if it is fit to be a parameter. What a change answers is a confirmation, not a
@@ -192,15 +192,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{EffectSource, InputSchema, ServerName, Tool, ToolKey};
+    use crate::domain::{Effect, EffectSource, InputSchema, ServerName, Tool, ToolKey};
     use crate::router::Decision;
 
-    /// Each step as `r`ead, `w`rite or `d`estructive; `?` when it is not certain; digits are what it needs, and `=` says that
+    /// Each step as `r`ead, `g`uessed read, `w`rite or `d`estructive; `?` when it is not certain; digits are what it needs, and `=` says that
     /// it takes the result.
     fn plan(text: &str) -> StepPlan {
         let step = |text: &str| {
             let effect = match text.as_bytes()[0] {
-                b'r' => Effect::Read,
+                b'r' | b'g' => Effect::Read,
                 b'w' => Effect::Write,
                 _ => Effect::Destructive,
             };
@@ -210,7 +210,7 @@ mod tests {
                 description: String::new(),
                 input_schema: InputSchema::any_object(),
                 effect,
-                effect_source: EffectSource::Announced,
+                effect_source: if text.starts_with('g') { EffectSource::Guessed } else { EffectSource::Announced },
                 is_idempotent: false,
                 raw: "{}".into(),
             };
@@ -263,6 +263,16 @@ mod tests {
         check("r r0=", &[&[0], &[1]]);
         // What a change answers is no text to work on.
         check("w r0=", &[&[0]]);
+    }
+
+    #[test]
+    fn a_guessed_read_keeps_its_place_like_a_change() {
+        let check = |plan: &str, expected: &[&[usize]]| assert_eq!(waves(plan, &[]), expected, "{plan}");
+        check("g g", &[&[0], &[1]]);
+        check("r g r", &[&[0], &[1], &[2]]);
+        check("r? g", &[]);
+        check("g? r", &[]);
+        check("g r0=", &[&[0]]);
     }
 
     #[test]

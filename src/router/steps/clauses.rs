@@ -8,7 +8,7 @@ use super::vocabulary as known;
 pub(super) struct Clause<'a> {
     /// Its words, without the leads.
     pub(super) text: &'a str,
-    /// It stands behind a clear mark, or leaves no doubt by itself.
+    /// It stands behind a clear mark, or leaves no doubt by itself, and nothing limits it ("all but a.txt").
     pub(super) is_certain: bool,
 }
 
@@ -31,7 +31,16 @@ pub(super) fn of_list(request: &str) -> Option<Vec<Clause<'_>>> {
     if !are_demands || preamble_demands || items.iter().any(|(text, _)| text.is_empty()) {
         return None;
     }
-    Some(items.iter().map(|(text, _)| Clause { text: without_leads(text), is_certain: true }).collect())
+    // What limits the words above the list limits every item. In a language without a list of words nobody knows.
+    let is_limited = lines[..first].iter().any(|line| is_limited(&tokens::of(line)));
+    let is_certain = |text: &str| !is_limited && !is_foreign(text) && !self::is_limited(&tokens::of(text));
+    let clause = |text| Clause { text: without_leads(text), is_certain: is_certain(text) };
+    Some(items.iter().map(|(text, _)| clause(text)).collect())
+}
+
+/// Whether something is left out, denied or bound to a condition: "all but a.txt", "not the drafts", "when it rains".
+pub(super) fn is_limited(tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| !token.is_quoted && known::limits(&token.word))
 }
 
 /// "Do the following:", "here are the steps".
@@ -56,7 +65,7 @@ fn item(line: &str) -> Option<(&str, bool)> {
 /// The demands of a text in sentences; one, the whole text, when any part of it is none or is doubtful.
 pub(super) fn of_sentences(request: &str) -> Vec<Clause<'_>> {
     let tokens = tokens::of(request);
-    let whole = vec![Clause { text: request, is_certain: true }];
+    let whole = vec![Clause { text: request, is_certain: !is_limited(&tokens) }];
     let is_conditional = |token: &Token| !token.is_quoted && known::is_condition(&token.word);
     if tokens.iter().any(is_conditional) {
         return whole;
@@ -68,6 +77,9 @@ pub(super) fn of_sentences(request: &str) -> Vec<Clause<'_>> {
         let to = tokens[from..].iter().position(ends).map_or(tokens.len(), |at| from + at + 1);
         let start = skip_leads(&tokens[..to], from);
         let sentence = &tokens[start..to];
+        // A limit may stand behind all that it is meant for: "stop it, then start it, but not today".
+        let is_free = !is_limited(&tokens[from..to]);
+        let earlier = clauses.len();
         // "I want to buy a gift. Can you find one?" tells a wish, and then what is to be done about it.
         let is_wish = tokens[from..start].iter().any(|token| matches!(token.word.as_str(), "i" | "i'd" | "we"))
             && !tokens[from..start].iter().any(|token| token.word == "you");
@@ -92,6 +104,7 @@ pub(super) fn of_sentences(request: &str) -> Vec<Clause<'_>> {
             }
             Some(_) => return whole,
         }
+        clauses[earlier..].iter_mut().for_each(|clause| clause.2 &= is_free);
         from = to;
     }
     // "Cancel my booking. How can I do that?" asks once.

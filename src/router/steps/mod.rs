@@ -30,7 +30,8 @@ pub struct StepText {
     pub needs: Vec<usize>,
     /// It speaks of that result as such ("it", "the result"), not of a part or a product of it ("its title").
     pub takes_result: bool,
-    /// That this is a step of its own, and what it needs, is beyond doubt.
+    /// That this is a step of its own, and what it needs, is beyond doubt, and nothing is left out, denied or bound to a
+    /// condition in it.
     pub is_certain: bool,
 }
 
@@ -38,25 +39,26 @@ pub struct StepText {
 #[must_use]
 pub fn split_steps(request: &str) -> Vec<StepText> {
     let request = request.trim();
-    let whole =
-        || vec![StepText { text: request.to_owned(), needs: Vec::new(), takes_result: false, is_certain: true }];
+    let whole = || {
+        let is_certain = !clauses::is_limited(&tokens::of(request));
+        vec![StepText { text: request.to_owned(), needs: Vec::new(), takes_result: false, is_certain }]
+    };
     if request.len() > REQUEST_BYTES_MAX {
         return whole();
     }
     let listed = clauses::of_list(request);
-    let is_list = listed.is_some();
     let parts = listed.unwrap_or_else(|| clauses::of_sentences(request));
     if !(2..=STEPS_MAX).contains(&parts.len()) {
         return whole();
     }
     let mut steps: Vec<StepText> = Vec::new();
     for part in &parts {
-        steps.push(step(part, &steps, is_list));
+        steps.push(step(part, &steps));
     }
     steps
 }
 
-fn step(part: &Clause<'_>, earlier: &[StepText], is_list: bool) -> StepText {
+fn step(part: &Clause<'_>, earlier: &[StepText]) -> StepText {
     let place = earlier.len();
     let before: Vec<&str> = earlier.iter().map(|step| step.text.as_str()).collect();
     let tokens: Vec<Token> = tokens::of(part.text);
@@ -82,6 +84,6 @@ fn step(part: &Clause<'_>, earlier: &[StepText], is_list: bool) -> StepText {
         text: part.text.to_owned(),
         takes_result: takes_result && !needs.is_empty(),
         needs,
-        is_certain: (is_list || part.is_certain) && is_clear,
+        is_certain: part.is_certain && is_clear,
     }
 }

@@ -204,6 +204,53 @@ const SEQUENCE: &[&str] = &["after", "afterward", "afterwards", "finally", "last
 const CONDITIONS: &[&str] =
     &["before", "either", "else", "except", "if", "instead", "otherwise", "unless", "until", "whenever", "while"];
 
+/// What takes something out of a demand, denies it, or may bind it to a time or a condition: no such step is certain.
+const LIMITS: &[&str] = &[
+    "apart",
+    "aside",
+    "avoid",
+    "barring",
+    "besides",
+    "but",
+    "cannot",
+    "ensure",
+    "excepting",
+    "exclude",
+    "excluding",
+    "ignore",
+    "ignoring",
+    "keep",
+    "leave",
+    "leaving",
+    "minus",
+    "neither",
+    "never",
+    "no",
+    "nobody",
+    "none",
+    "nor",
+    "not",
+    "nothing",
+    "omit",
+    "omitting",
+    "once",
+    "only",
+    "other",
+    "others",
+    "provided",
+    "rather",
+    "rest",
+    "should",
+    "skip",
+    "skipping",
+    "spare",
+    "till",
+    "when",
+    "where",
+    "whether",
+    "without",
+];
+
 /// From here on a sentence tells what is to be said, named or looked for, not what to do.
 const CONTENT: &[&str] = &[
     "called", "entitled", "labeled", "labelled", "named", "remind", "reminder", "saying", "says", "states", "stating",
@@ -239,6 +286,12 @@ pub(super) fn is_merging(word: &str) -> bool {
 
 pub(super) fn is_condition(word: &str) -> bool {
     CONDITIONS.contains(&word)
+}
+
+/// Does it take something out of a demand, deny it, or bind it to a condition? A contraction counts whatever its apostrophe.
+pub(super) fn limits(word: &str) -> bool {
+    let is_contraction = word.ends_with("n't") || word.ends_with("n’t");
+    is_contraction || LIMITS.contains(&word) || CONDITIONS.contains(&word)
 }
 
 pub(super) fn opens_content(word: &str) -> bool {

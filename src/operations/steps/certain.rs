@@ -39,9 +39,9 @@ fn takes_nothing(schema: &InputSchema) -> bool {
         &["$schema", "additionalProperties", "description", "properties", "required", "title", "type"];
     let schema = schema.to_value();
     let is_silent = schema.as_object().is_some_and(|parts| parts.keys().all(|name| SILENT.contains(&name.as_str())));
-    let names_none = match &schema["properties"] {
-        Value::Null => schema["additionalProperties"] == false,
-        properties => properties.as_object().is_some_and(Map::is_empty),
+    let names_none = match schema.get("properties") {
+        None => schema["additionalProperties"] == false,
+        Some(properties) => properties.as_object().is_some_and(Map::is_empty),
     };
     let takes_no_others = matches!(schema["additionalProperties"], Value::Null | Value::Bool(false));
     is_silent && names_none && takes_no_others && schema["required"].as_array().is_none_or(Vec::is_empty)

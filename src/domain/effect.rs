@@ -34,7 +34,7 @@ pub enum EffectSource {
     Announced,
     /// Its server does not say, or says half; it was guessed from the tool's words.
     Guessed,
-    /// Its server says something more harmless than the tool's own name.
+    /// Its server says something more harmless than the tool's own name, or contradicts itself.
     Overruled,
     /// The operator says so in the settings.
     Operator,

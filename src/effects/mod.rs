@@ -3,7 +3,7 @@
 //!
 //! An announcement is a claim of a program that we did not write. A claim to do harm is believed. A claim to do none is
 //! believed too, unless the tool's own name contradicts it: one that announces to read and is called `delete_file` counts
-//! as destructive. That stops careless servers, not lying ones, which would choose another name.
+//! as destructive, and so does one that announces to read and to destroy. That stops careless servers, not lying ones, which would choose another name.
 
 mod guess;
 #[cfg(test)]
@@ -37,6 +37,8 @@ pub struct Judged {
 #[must_use]
 pub fn judge(name: &str, description: &str, schema: &InputSchema, announced: Announced) -> Judged {
     let (effect, source) = match (announced.read_only, announced.destructive) {
+        // It says both; the graver of the two is believed, and that it contradicts itself is kept.
+        (Some(true), Some(true)) => (Effect::Destructive, EffectSource::Overruled),
         (Some(true), _) => (Effect::Read, EffectSource::Announced),
         (_, Some(true)) => (Effect::Destructive, EffectSource::Announced),
         // It speaks of what it changes: so it changes something.

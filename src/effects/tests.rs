@@ -26,7 +26,9 @@ fn announcements_are_believed_unless_the_name_says_worse() {
         assert_eq!((judged.effect, judged.source), expected, "{name} {read_only:?} {destructive:?}");
     };
     check("frobnicate", Some(true), None, (Read, Said));
-    check("frobnicate", Some(true), Some(true), (Read, Said));
+    check("frobnicate", Some(true), Some(true), (Destructive, Overruled));
+    check("list_notes", Some(true), Some(true), (Destructive, Overruled));
+    check("frobnicate", Some(true), Some(false), (Read, Said));
     check("create_note", Some(true), None, (Read, Said));
     check("frobnicate", Some(false), Some(true), (Destructive, Said));
     check("list_notes", None, Some(true), (Destructive, Said));

@@ -215,7 +215,9 @@ fn salvage(server: &ServerName, raw: &str, limits: SalvageLimits, faults: &mut V
         input_schema,
         effect: judged.effect,
         effect_source: judged.source,
-        is_idempotent: is_announced_read || annotations.idempotent_hint.as_bool() == Some(true),
+        // Who contradicts itself is not believed when it says that calling twice does no harm.
+        is_idempotent: judged.source != EffectSource::Overruled
+            && (is_announced_read || annotations.idempotent_hint.as_bool() == Some(true)),
     })
 }
 
@@ -245,4 +247,27 @@ fn schema_within(kept: &Arc<str>, schema: &str) -> Option<InputSchema> {
     // A part of the same text, so the distance of the addresses is the offset.
     let start = schema.as_ptr() as usize - kept.as_ptr() as usize;
     InputSchema::within(kept, start..start + schema.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_an_announcement_without_contradiction_makes_a_call_repeatable() {
+        let check = |name: &str, annotations: Value, expected: bool| {
+            let raw = json!({"name": name, "inputSchema": {"type": "object"}, "annotations": annotations}).to_string();
+            let limits = SalvageLimits { tools_max: 1, description_bytes_max: 100, schema_bytes_max: 1_000 };
+            let tools = Listing::from_raw(&ServerName::parse("s").unwrap(), [raw.as_str()], limits);
+            assert_eq!(tools[0].is_idempotent, expected, "{raw}");
+        };
+        check("look", json!({"readOnlyHint": true}), true);
+        check("put", json!({"idempotentHint": true}), true);
+        check("look", json!({}), false);
+        check("look", json!({"readOnlyHint": true, "destructiveHint": true}), false);
+        check("look", json!({"readOnlyHint": true, "destructiveHint": true, "idempotentHint": true}), false);
+        check("delete_note", json!({"readOnlyHint": true, "idempotentHint": true}), false);
+    }
 }

@@ -91,9 +91,15 @@ pub fn overrides(
         findings.push(Finding::new(Severity::Warning, Area::Overrides, subject, message, advice).at(place.as_str()));
     }
     for (tool, alias, owner, place) in clashes {
-        let message = format!("the alias {alias:?} is not given: {owner} has that name");
+        let message = format!("the alias {alias:?} is the name of {owner} too, which is found only as {owner}");
         let subject = format!("overrides.{:?}", tool.to_string());
-        let finding = Finding::new(Severity::Warning, Area::Overrides, subject, message, "choose another alias");
+        let finding = Finding::new(
+            Severity::Warning,
+            Area::Overrides,
+            subject,
+            message,
+            "choose another alias, or hide that tool",
+        );
         findings.push(finding.at(place.as_str()));
     }
     findings

@@ -214,16 +214,29 @@ impl Snapshot {
     pub fn find(&self, key: &ToolKey) -> Option<usize> {
         match self.by_key.binary_search_by(|row| self.entries[*row as usize].tool.key.cmp(key)) {
             Ok(found) => Some(self.by_key[found] as usize),
-            Err(_) => self.find_by_name(&key.tool).into_iter().find(|row| {
+            Err(_) => self.called(&key.tool).into_iter().find(|row| {
                 let entry = &self.entries[*row];
                 entry.tool.key.server == key.server && entry.tool_hints.aliases.contains(&key.tool)
             }),
         }
     }
 
-    /// The places of all tools called so, by name or alias, on any server; `get_foo` finds `getFoo` too.
+    /// The places of all tools called so, by name or alias, on any server; `get_foo` finds `getFoo` too. Where it is an
+    /// alias, only those that have it: operators give aliases, and no server takes one over by naming a tool so.
     #[must_use]
     pub fn find_by_name(&self, name: &str) -> Vec<usize> {
+        let mut found = self.called(name);
+        let words = name_words(name);
+        let has_alias =
+            |row: &usize| self.entries[*row].tool_hints.aliases.iter().any(|alias| name_words(alias) == words);
+        if found.iter().any(has_alias) {
+            found.retain(has_alias);
+        }
+        found
+    }
+
+    /// The places of all tools called so, by name or alias.
+    fn called(&self, name: &str) -> Vec<usize> {
         let words = name_words(name);
         let wanted = hash(&words);
         let start = self.by_name.partition_point(|(hash, _)| *hash < wanted);
@@ -403,8 +416,15 @@ impl Snapshot {
                 ('_', None) => continue,
                 (_, _) => rest,
             };
-            let named = self.find_by_name(name).into_iter();
-            found.extend(named.filter(|row| self.entries[*row].tool.key.server.as_str().eq_ignore_ascii_case(server)));
+            let mut named = self.called(name);
+            named.retain(|row| self.entries[*row].tool.key.server.as_str().eq_ignore_ascii_case(server));
+            // With its server before it a name says which tool is meant, whatever is called so as well.
+            let words = name_words(name);
+            let is_own = |row: &usize| name_words(&self.entries[*row].tool.key.tool) == words;
+            if named.iter().any(is_own) {
+                named.retain(is_own);
+            }
+            found.extend(named);
         }
         found
     }

@@ -36,20 +36,20 @@ pub struct Overruled {
     pub hidden: BTreeMap<ToolKey, String>,
     /// The tools that are changed, as their servers announced them.
     pub changed: BTreeMap<ToolKey, Arc<Tool>>,
-    /// Aliases that are not given.
+    /// Aliases that other tools have as their names.
     pub clashes: Vec<AliasClash>,
     /// Patterns of overrides that fit no tool, since there is none such or its server was never listed.
     pub unused: Vec<String>,
 }
 
-/// An alias that another tool has as its name.
+/// An alias that another tool has as its name. The alias counts: the other one is called with its server's name before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AliasClash {
-    /// The tool it was meant for.
+    /// The tool that has the alias.
     pub tool: ToolKey,
     /// The alias.
     pub alias: String,
-    /// Whose name it is.
+    /// Whose own name it is.
     pub owner: ToolKey,
 }
 
@@ -85,7 +85,7 @@ impl Overrides {
     }
 
     /// The tool and its hints as they are used; those of the server where nothing is said.
-    pub(super) fn apply(&self, tool: &Arc<Tool>, hints: Arc<Hints>, clashes: &[AliasClash]) -> (Arc<Tool>, Arc<Hints>) {
+    pub(super) fn apply(&self, tool: &Arc<Tool>, hints: Arc<Hints>) -> (Arc<Tool>, Arc<Hints>) {
         let said: Vec<&Override> = self.of(&tool.key).collect();
         if said.is_empty() {
             return (tool.clone(), hints);
@@ -99,13 +99,14 @@ impl Overrides {
             if let Some(effect) = one.effect {
                 changed.effect = effect;
                 changed.effect_source = EffectSource::Operator;
-                changed.is_idempotent = effect == Effect::Read || is_announced_idempotent(tool);
+                changed.is_idempotent = effect == Effect::Read
+                    || (tool.effect_source != EffectSource::Overruled && is_announced_idempotent(tool));
             }
             hints.keywords.extend(one.keywords.iter().cloned());
             hints.examples.extend(one.examples.iter().cloned());
         }
-        let is_taken = clashes.iter().any(|clash| clash.tool == tool.key);
-        hints.aliases.extend(self.alias(&tool.key).filter(|_| !is_taken).map(str::to_owned));
+        // Given even if a tool is called so: else any server could take it over by naming one of its tools so.
+        hints.aliases.extend(self.alias(&tool.key).map(str::to_owned));
         (Arc::new(changed), Arc::new(hints))
     }
 

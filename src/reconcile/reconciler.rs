@@ -419,11 +419,10 @@ impl Shared {
     /// The tools in use with their texts, examples last: server by server, in each server's order.
     fn entries(&self, state: &State) -> Vec<(Entry, Vec<String>)> {
         let mut entries = Vec::new();
-        let clashes = self.clashes(state);
         for source in &self.sources {
             for tool in self.tools_of(source, state) {
                 let tool_hints = source.tool_hints.get(&tool.key.tool).cloned().unwrap_or_default();
-                let (tool, tool_hints) = self.overrides.apply(tool, tool_hints, &clashes);
+                let (tool, tool_hints) = self.overrides.apply(tool, tool_hints);
                 let mut texts = index::texts_to_embed(&tool, &source.hints, &tool_hints);
                 texts.extend(index::examples_to_embed(&tool_hints));
                 let server_hints = source.hints.clone();
@@ -434,7 +433,7 @@ impl Shared {
         entries
     }
 
-    /// Aliases that cannot be given.
+    /// Aliases that other tools have as their names.
     fn clashes(&self, state: &State) -> Vec<AliasClash> {
         let tools: Vec<_> = if self.overrides.is_empty() {
             Vec::new()

@@ -38,7 +38,7 @@ fn what_is_said_of_a_tool_counts_before_what_is_said_of_many() {
     check("git.hub", "list", Some("git.hub.l*"));
     check("git.hub", "show", None);
     check("gitx", "log", None);
-    let (_, hints) = overrides.apply(&tool("git", "log"), Arc::default(), &[]);
+    let (_, hints) = overrides.apply(&tool("git", "log"), Arc::default());
     assert_eq!(hints.keywords, ["all", "one"]);
 }
 
@@ -47,29 +47,29 @@ fn the_operators_words_take_the_place_of_the_servers() {
     let description = Some("mine".to_owned());
     let overrides =
         Overrides::new(vec![Override { description, effect: Some(Effect::Destructive), ..says("git.log") }]);
-    let (changed, hints) = overrides.apply(&tool("git", "log"), Arc::default(), &[]);
+    let (changed, hints) = overrides.apply(&tool("git", "log"), Arc::default());
     assert_eq!(
         (changed.description.as_str(), changed.effect, changed.is_idempotent),
         ("mine", Effect::Destructive, false)
     );
     assert_eq!((changed.raw.clone(), hints), (tool("git", "log").raw.clone(), Arc::default()));
-    let (same, _) = overrides.apply(&tool("git", "show"), Arc::default(), &[]);
+    let (same, _) = overrides.apply(&tool("git", "show"), Arc::default());
     assert_eq!(same.description, "the server's words");
 }
 
 #[test]
-fn an_alias_that_is_another_tools_name_is_not_given() {
+fn an_alias_is_given_and_told_of_where_it_is_another_tools_name() {
     let with_alias = |alias: &str| Override { alias: Some(alias.to_owned()), ..says("git.log") };
     let tools = [tool("git", "log"), tool("other", "showHistory")];
-    let check = |alias: &str, given: &[&str]| {
+    let check = |alias: &str, owners: &[&str]| {
         let overrides = Overrides::new(vec![with_alias(alias)]);
         let clashes = overrides.clashes(tools.iter().map(|tool| &tool.key));
-        let (_, hints) = overrides.apply(&tools[0], Arc::default(), &clashes);
-        assert_eq!(hints.aliases, given);
-        assert_eq!(clashes.len(), 1 - given.len());
+        let (_, hints) = overrides.apply(&tools[0], Arc::default());
+        assert_eq!(hints.aliases, [alias]);
+        assert_eq!(clashes.iter().map(|clash| clash.owner.to_string()).collect::<Vec<_>>(), owners);
     };
-    check("history", &["history"]);
-    check("show_history", &[]);
+    check("history", &[]);
+    check("show_history", &["other.showHistory"]);
 }
 
 #[test]

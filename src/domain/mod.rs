@@ -15,6 +15,6 @@ pub use confidence::Confidence;
 pub use effect::{Effect, EffectSource};
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
-pub use nearest::{did_you_mean, nearest};
+pub use nearest::{Misspelt, did_you_mean, nearest};
 pub use server_name::{BadServerName, ServerName};
 pub use tool::{Hints, Tool, ToolKey};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{ServerName, Tool, ToolKey};
+use crate::domain::{Misspelt, ServerName, Tool, ToolKey};
 use crate::index::{self, Snapshot};
 
 use super::Error;
@@ -62,15 +62,17 @@ pub(super) fn find_hidden<'a>(hidden: &'a BTreeMap<ToolKey, String>, text: &str)
 }
 
 fn not_found(snapshot: &Snapshot, text: &str) -> Error {
-    let mut near: Vec<(usize, String)> = snapshot
-        .entries()
-        .iter()
-        .map(|entry| {
-            let full = entry.tool.key.to_string();
-            let bare = &entry.tool.key.tool;
-            (distance(text, &full).min(distance(text, bare)), full)
+    // The whole, and what stands behind a server's name, which may be the part that is wrong.
+    let bare = text.rsplit(['.', '/', ':']).next().unwrap_or(text);
+    let (whole, bare) = (Misspelt::new(text), Misspelt::new(bare));
+    let entries = snapshot.entries().iter();
+    let mut near: Vec<(usize, String)> = entries
+        .filter_map(|entry| {
+            let (key, full) = (&entry.tool.key, entry.tool.key.to_string());
+            let with_server = whole.edits_to(&full, whole.allowed());
+            let without = bare.edits_to(&key.tool, bare.allowed());
+            Some((with_server.into_iter().chain(without).min()?, full))
         })
-        .filter(|(distance, _)| *distance <= text.chars().count() / 3 + 1)
         .collect();
     near.sort();
     near.truncate(NEAR_MAX);
@@ -82,21 +84,4 @@ fn not_found(snapshot: &Snapshot, text: &str) -> Error {
     };
     let shown: String = text.chars().take(100).collect();
     Error::NotFound { what: format!("there is no tool {shown:?}{hint}") }
-}
-
-/// Edits that turn one text into the other (Levenshtein), at most as many as the longer has characters. Texts over 100
-/// characters are no names.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(100).collect(), to.chars().take(100).collect());
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, from_char) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, to_char) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(!from_char.eq_ignore_ascii_case(to_char));
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(row[column + 1] + 1);
-        }
-    }
-    row[to.len()]
 }

@@ -74,6 +74,7 @@ fn tools_are_found_under_any_usual_spelling() {
     check(" run ", Ok("other.run"));
     check("git_log", Err("git.git_log, other.git_log"));
     check("git.git_lag", Err("the nearest are git.git_log"));
+    check("a_server_that_is_not_there.git_lag", Err("the nearest are git.git_log, other.git_log"));
     check("weather", Err("find_tool"));
 }
 

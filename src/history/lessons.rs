@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use crate::domain::ServerName;
+
 use super::RouteId;
 use super::routes::{self, Feedback, RoutedTool, Teacher};
 
@@ -53,8 +55,31 @@ pub struct Teaching {
     pub feedback: Feedback,
     /// Who said it.
     pub teacher: Teacher,
-    /// What follows from it; takes the place of all that followed from this route before.
+    /// What follows from it.
     pub lessons: Vec<NewLesson>,
+    /// What stays of all that followed from this route before. Of a tool that has a new lesson, nothing does.
+    pub keeps: Keeps,
+}
+
+/// Which earlier lessons of a route stay when new ones come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeps {
+    /// None: the last word counts.
+    Nothing,
+    /// What speaks against the tools of these servers.
+    Against(Vec<ServerName>),
+    /// All.
+    All,
+}
+
+impl Keeps {
+    fn keeps(&self, server: &str, weight: f32) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Against(servers) => weight < 0.0 && servers.iter().any(|kept| kept.as_str() == server),
+            Self::All => true,
+        }
+    }
 }
 
 impl Source {
@@ -73,20 +98,28 @@ impl Source {
     }
 }
 
-/// Replaces the lessons of a route. False when there is no such route.
+/// Where lessons come from, and when: Unix seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) route: &'a RouteId,
+    pub(super) source: Source,
+    pub(super) at: i64,
+}
+
+/// Gives a route these lessons, beside what is kept of its earlier ones. False when there is no such route.
 pub(super) fn replace(
     transaction: &Transaction<'_>,
-    route: &RouteId,
-    source: Source,
+    origin: Origin<'_>,
     lessons: &[NewLesson],
-    at: i64,
+    keeps: &Keeps,
     lessons_max: usize,
 ) -> rusqlite::Result<bool> {
+    let Origin { route, source, at } = origin;
     let mut find = transaction.prepare_cached("SELECT request FROM routes WHERE route_id = ?1")?;
     let Some(request) = find.query_row([route.as_str()], |row| row.get::<_, String>(0)).optional()? else {
         return Ok(false);
     };
-    let deleted = transaction.execute("DELETE FROM lessons WHERE route_id = ?1", [route.as_str()])?;
+    let deleted = delete_replaced(transaction, route, lessons, keeps)?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO lessons (route_id, at, source, weight, request, server, tool, fingerprint, about)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -116,10 +149,40 @@ pub(super) fn replace(
     Ok(true)
 }
 
+/// Deletes the route's lessons that are not kept; gives how many.
+fn delete_replaced(
+    transaction: &Transaction<'_>,
+    route: &RouteId,
+    lessons: &[NewLesson],
+    keeps: &Keeps,
+) -> rusqlite::Result<usize> {
+    let mut select = transaction.prepare_cached("SELECT id, server, tool, weight FROM lessons WHERE route_id = ?1")?;
+    let mut rows = select.query([route.as_str()])?;
+    let mut replaced: Vec<i64> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (server, tool): (String, String) = (row.get(1)?, row.get(2)?);
+        let has_new = lessons.iter().any(|new| new.tool.key.server.as_str() == server && new.tool.key.tool == tool);
+        if has_new || !keeps.keeps(&server, row.get(3)?) {
+            replaced.push(row.get(0)?);
+        }
+    }
+    let mut delete = transaction.prepare_cached("DELETE FROM lessons WHERE id = ?1")?;
+    replaced.iter().map(|id| delete.execute([id])).sum()
+}
+
 /// Whether feedback was given on the route: a person's word is not undone by what merely happens.
 pub(super) fn has_feedback(transaction: &Transaction<'_>, route: &RouteId) -> rusqlite::Result<bool> {
     transaction
         .query_row("SELECT EXISTS (SELECT 1 FROM feedback WHERE route_id = ?1)", [route.as_str()], |row| row.get(0))
+}
+
+/// Whether a person at the command line has said something of the route.
+pub(super) fn has_persons_word(transaction: &Transaction<'_>, route: &RouteId) -> rusqlite::Result<bool> {
+    transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM feedback WHERE route_id = ?1 AND teacher = ?2)",
+        [route.as_str(), Teacher::Person.word()],
+        |row| row.get(0),
+    )
 }
 
 /// Newest first, at most `lessons_max`; vectors of `model` only.

@@ -14,7 +14,7 @@ mod routes;
 mod tests;
 
 pub use error::Error;
-pub use lessons::{Lesson, NewLesson, Source, Teaching};
+pub use lessons::{Keeps, Lesson, NewLesson, Source, Teaching};
 pub use recorder::{Acknowledged, History, LessonsState, Limits};
 pub use redact::redact;
 pub use route_id::RouteId;

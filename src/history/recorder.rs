@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 use crate::domain::{ToolKey, error_chain};
 
-use super::lessons::{self, Lesson, NewLesson, Source, Teaching};
+use super::lessons::{self, Keeps, Lesson, NewLesson, Origin, Source, Teaching};
 use super::open::Store;
-use super::routes::{self, Route, StoredRoute};
+use super::routes::{self, Route, StoredRoute, Teacher};
 use super::{Error, RouteId, redact};
 
 /// How often the file is looked at for what other processes taught: as often as the catalog.
@@ -49,6 +49,8 @@ pub enum Acknowledged {
     Kept,
     /// The file cannot be used; it holds until this process ends.
     InMemory,
+    /// Nothing was kept: a client does not replace what a person has said of the route.
+    PersonsWordStays,
 }
 
 /// The history. Nothing is opened before it is first used. Cheap to share.
@@ -131,7 +133,8 @@ impl History {
                     routes::put_choice(transaction, &route, chosen)?;
                 }
                 if !lessons.is_empty() && !lessons::has_feedback(transaction, &route)? {
-                    lessons::replace(transaction, &route, source, &lessons, now, lessons_max)?;
+                    let origin = Origin { route: &route, source, at: now };
+                    lessons::replace(transaction, origin, &lessons, &Keeps::Nothing, lessons_max)?;
                 }
                 Ok(())
             })
@@ -146,7 +149,8 @@ impl History {
         }
     }
 
-    /// Keeps what somebody said of a route, in place of what was said before. Returns once it is on the disk.
+    /// Keeps what somebody said of a route, in place of what was said before; but a client's word never takes the place of
+    /// a person's. Returns once it is on the disk.
     ///
     /// Cancel safe: it is kept, or not, as a whole.
     ///
@@ -156,17 +160,19 @@ impl History {
         let (now, lessons_max) = ((self.limits.now)(), self.limits.lessons_max);
         self.count_own_change();
         self.ask(move |store| {
-            let is_known = store.write_through("keeping feedback", |transaction| {
-                if !lessons::replace(transaction, &route, Source::Feedback, &teaching.lessons, now, lessons_max)? {
-                    return Ok(false);
+            let kept = if store.is_kept { Acknowledged::Kept } else { Acknowledged::InMemory };
+            let acknowledged = store.write_through("keeping feedback", |transaction| {
+                if teaching.teacher == Teacher::Client && lessons::has_persons_word(transaction, &route)? {
+                    return Ok(Some(Acknowledged::PersonsWordStays));
+                }
+                let origin = Origin { route: &route, source: Source::Feedback, at: now };
+                if !lessons::replace(transaction, origin, &teaching.lessons, &teaching.keeps, lessons_max)? {
+                    return Ok(None);
                 }
                 routes::put_feedback(transaction, &route, &teaching.feedback, teaching.teacher, now)?;
-                Ok(true)
+                Ok(Some(kept))
             })?;
-            if !is_known {
-                return Err(Error::UnknownRoute { id: route.to_string() });
-            }
-            Ok(if store.is_kept { Acknowledged::Kept } else { Acknowledged::InMemory })
+            acknowledged.ok_or_else(|| Error::UnknownRoute { id: route.to_string() })
         })
         .await
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::{
-    Acknowledged, Error, Feedback, History, Limits, NewLesson, Route, RouteId, RoutedTool, Source, Teacher, Teaching,
-    Verdict, redact,
+    Acknowledged, Error, Feedback, History, Keeps, Limits, NewLesson, Route, RouteId, RoutedTool, Source, Teacher,
+    Teaching, Verdict, redact,
 };
 use crate::domain::{ServerName, ToolKey};
 
@@ -64,6 +64,7 @@ fn wrong(told: &str) -> Teaching {
         feedback: Feedback { verdict: Verdict::Wrong, tool: Some(key(told)) },
         teacher: Teacher::Person,
         lessons: vec![NewLesson { tool: tool(told), weight: 0.04 }, NewLesson { tool: tool("a.x"), weight: -0.04 }],
+        keeps: Keeps::Nothing,
     }
 }
 
@@ -104,6 +105,64 @@ async fn feedback_replaces_what_was_said_and_learned_before() {
     let stored = history.route(noted.id).await.unwrap();
     assert_eq!(stored.feedback, Some(Feedback { verdict: Verdict::Wrong, tool: Some(key("b.z")) }));
     assert_eq!(stored.chosen, Some(key("b.y")));
+}
+
+#[tokio::test]
+async fn new_lessons_leave_what_is_to_be_kept() {
+    let (_folder, path) = file();
+    let history = open(&path);
+    let check = async |keeps: Keeps, new: &[(&str, f32)], expected: &[(&str, f32)]| {
+        let noted = route("read the file");
+        history.record(noted.clone());
+        let of = |lessons: &[(&str, f32)]| -> Vec<NewLesson> {
+            lessons.iter().map(|(name, weight)| NewLesson { tool: tool(name), weight: *weight }).collect()
+        };
+        let say = |lessons, keeps| Teaching {
+            feedback: Feedback { verdict: Verdict::Right, tool: None },
+            teacher: Teacher::Client,
+            lessons,
+            keeps,
+        };
+        let before = say(of(&[("a.x", -0.04), ("b.y", 0.04), ("c.z", -0.01)]), Keeps::Nothing);
+        history.teach(noted.id.clone(), before).await.unwrap();
+        history.teach(noted.id.clone(), say(of(new), keeps.clone())).await.unwrap();
+        let mut left: Vec<(String, f32)> = history
+            .lessons("m".to_owned())
+            .await
+            .unwrap()
+            .1
+            .into_iter()
+            .map(|lesson| (lesson.tool.key.to_string(), lesson.weight))
+            .collect();
+        left.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected: Vec<(String, f32)> =
+            expected.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+        assert_eq!(left, expected, "{keeps:?}");
+        history.forget(None).await.unwrap();
+    };
+    let against = |server: &str| Keeps::Against(vec![ServerName::parse(server).unwrap()]);
+    check(Keeps::Nothing, &[("b.w", 0.04)], &[("b.w", 0.04)]).await;
+    check(Keeps::All, &[], &[("a.x", -0.04), ("b.y", 0.04), ("c.z", -0.01)]).await;
+    check(Keeps::All, &[("c.z", -0.04)], &[("a.x", -0.04), ("b.y", 0.04), ("c.z", -0.04)]).await;
+    check(against("a"), &[("b.w", 0.04)], &[("a.x", -0.04), ("b.w", 0.04)]).await;
+    check(against("b"), &[], &[]).await;
+}
+
+#[tokio::test]
+async fn a_client_does_not_replace_what_a_person_said() {
+    let (_folder, path) = file();
+    let history = open(&path);
+    let noted = route("read the file");
+    history.record(noted.clone());
+    history.teach(noted.id.clone(), wrong("b.y")).await.unwrap();
+    let of_client = || Teaching { teacher: Teacher::Client, ..wrong("b.z") };
+    assert_eq!(history.teach(noted.id.clone(), of_client()).await.unwrap(), Acknowledged::PersonsWordStays);
+    let told = async || history.route(noted.id.clone()).await.unwrap().feedback.and_then(|said| said.tool);
+    assert_eq!(told().await, Some(key("b.y")));
+    let lessons = history.lessons("m".to_owned()).await.unwrap().1;
+    assert!(lessons.len() == 2 && lessons.iter().all(|lesson| lesson.tool.key != key("b.z")), "{lessons:?}");
+    assert_eq!(history.teach(noted.id.clone(), wrong("b.z")).await.unwrap(), Acknowledged::Kept);
+    assert_eq!(told().await, Some(key("b.z")));
 }
 
 #[tokio::test]

@@ -81,7 +81,9 @@ impl Operations {
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
         };
-        Ok(self.pool.call(&call).await?)
+        let ended = self.pool.call(&call).await;
+        self.answered.note(&tool.key.server);
+        Ok(ended?)
     }
 }
 

@@ -218,8 +218,9 @@ impl Operations {
         let Some(name) = named else { return self.execute_by_words(&execution, &input.request).await };
         match self.find_exactly(name).await {
             Ok(tool) => {
+                let heard = self.answered.last_of(&tool.key.server);
                 let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
-                output.inspect(|output| self.note_choice(&tool, output))
+                output.inspect(|output| self.note_choice(&tool, output, heard))
             }
             // Words in the place of a name: what is meant is clear, so it is done as if they stood in the right place.
             Err(Error::NotFound { .. }) if input.request.trim().is_empty() && name.trim().contains(' ') => {
@@ -264,8 +265,9 @@ impl Operations {
             started,
         };
         let tool = plan.tool;
+        let heard = self.answered.last_of(&tool.key.server);
         let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
-        output.inspect(|output| self.note_choice(&tool, output))
+        output.inspect(|output| self.note_choice(&tool, output, heard))
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {

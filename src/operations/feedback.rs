@@ -1,15 +1,19 @@
 //! Somebody says whether a route was right. This verb decides what may teach:
 //! - A person at the command line may praise and blame any tool.
 //! - A client is most likely a model, and models can be talked into things by what a server answers. So a client's praise
-//!   counts only for a tool that was ranked for that very request, and never for a tool of the server that answered it.
-//! - The last word on a route counts, and counts once.
+//!   counts only for a tool that was ranked for that very request, and never for a tool of the server that answered it, or of
+//!   one that has answered anything in this process since the route was made.
+//! - The last word on a route counts, and counts once. But a client does not replace a person's word, praise that does not
+//!   count takes nothing back, and nothing that speaks against a server is taken back by a client that has heard it since.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::domain::ToolKey;
-use crate::history::{Acknowledged, Feedback, NewLesson, RouteId, RoutedTool, StoredRoute, Teacher, Teaching, Verdict};
+use crate::domain::{ServerName, ToolKey};
+use crate::history::{
+    Acknowledged, Feedback, Keeps, NewLesson, RouteId, RoutedTool, StoredRoute, Teacher, Teaching, Verdict,
+};
 
 use super::learned::routed_tool;
 use super::{Error, Operations};
@@ -68,14 +72,24 @@ impl Operations {
             let what = format!("{} is the tool of route {id}: say `right`, or name another", shown(acted(&stored)));
             return Err(Error::InvalidInput { what });
         }
-        let mut judged = judge(&stored, verdict, told.as_ref(), input.teacher);
+        let heard = match input.teacher {
+            Teacher::Client => self.answered.since_route(&id),
+            Teacher::Person => Vec::new(),
+        };
+        let mut judged = judge(&stored, verdict, told.as_ref(), input.teacher, heard);
         if !self.learning.is_enabled() {
-            judged = Judged { lessons: Vec::new(), refusal: Some("learning is off (learning.enabled)") };
+            let refusal = Some("learning is off (learning.enabled)");
+            judged = Judged { lessons: Vec::new(), keeps: Keeps::All, refusal };
         }
         let has_taught = !judged.lessons.is_empty();
         let feedback = Feedback { verdict, tool: told.as_ref().map(|told| told.key.clone()) };
-        let teaching = Teaching { feedback, teacher: input.teacher, lessons: judged.lessons };
+        let teaching = Teaching { feedback, teacher: input.teacher, lessons: judged.lessons, keeps: judged.keeps };
         let acknowledged = history.teach(id.clone(), teaching).await?;
+        if acknowledged == Acknowledged::PersonsWordStays {
+            let message =
+                format!("nothing was noted: the user has spoken on route {id} at the command line, and that stays");
+            return Ok(FeedbackOutput { route_id: id.to_string(), has_taught: false, message });
+        }
         let mut message = match (verdict, &told) {
             (Verdict::Right, None) => format!("noted for route {id}: {} was right", shown(acted(&stored))),
             (Verdict::Wrong, None) => format!("noted for route {id}: {} was wrong", shown(acted(&stored))),
@@ -94,11 +108,19 @@ impl Operations {
 
 struct Judged {
     lessons: Vec<NewLesson>,
+    keeps: Keeps,
     /// Why the right tool is not raised, if so.
     refusal: Option<&'static str>,
 }
 
-fn judge(stored: &StoredRoute, verdict: Verdict, told: Option<&RoutedTool>, teacher: Teacher) -> Judged {
+/// `heard` are the servers that have answered since the route was made.
+fn judge(
+    stored: &StoredRoute,
+    verdict: Verdict,
+    told: Option<&RoutedTool>,
+    teacher: Teacher,
+    mut heard: Vec<ServerName>,
+) -> Judged {
     let acted = stored.route.tool.as_ref();
     let (praised, blamed) = match verdict {
         Verdict::Right => (told.or(acted), None),
@@ -108,6 +130,9 @@ fn judge(stored: &StoredRoute, verdict: Verdict, told: Option<&RoutedTool>, teac
         let answered = acted.filter(|_| stored.route.has_run);
         if answered.is_some_and(|answered| answered.key.server == praised.key.server) {
             Some("no server's answer may raise its own tools; `mcporch feedback` at the command line can")
+        } else if heard.contains(&praised.key.server) {
+            Some("its server has answered since, and no server's answer may raise its own tools; `mcporch feedback` at the \
+                  command line can")
         } else if !stored.route.candidates.contains(&praised.key) {
             Some("it was not among the tools that were ranked for that request")
         } else {
@@ -117,7 +142,15 @@ fn judge(stored: &StoredRoute, verdict: Verdict, told: Option<&RoutedTool>, teac
     let praise = praised.filter(|_| refusal.is_none()).map(|tool| (tool, WEIGHT));
     let blame = blamed.map(|tool| (tool, -WEIGHT));
     let lessons = praise.into_iter().chain(blame).map(|(tool, weight)| NewLesson { tool: tool.clone(), weight });
-    Judged { lessons: lessons.collect(), refusal }
+    let keeps = match (teacher, refusal) {
+        (Teacher::Person, _) => Keeps::Nothing,
+        (Teacher::Client, Some(_)) => Keeps::All,
+        (Teacher::Client, None) => {
+            heard.extend(acted.filter(|_| stored.route.has_run).map(|answered| answered.key.server.clone()));
+            Keeps::Against(heard)
+        }
+    };
+    Judged { lessons: lessons.collect(), keeps, refusal }
 }
 
 fn acted(stored: &StoredRoute) -> Option<&ToolKey> {

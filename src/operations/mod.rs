@@ -3,6 +3,7 @@
 //! answered.
 
 mod advice;
+mod answered;
 mod call_tool;
 mod check_params;
 mod context;
@@ -96,6 +97,7 @@ pub struct Operations {
     plans: plans::Plans,
     learning: learned::Learning,
     choices: record_route::OpenChoices,
+    answered: answered::Answered,
 }
 
 impl Operations {
@@ -122,6 +124,7 @@ impl Operations {
             plans,
             learning,
             choices: record_route::OpenChoices::default(),
+            answered: answered::Answered::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::domain::{Tool, ToolKey};
 use crate::history::{NewLesson, Route, RouteId, Source};
 use crate::upstream::Answer;
 
+use super::answered::Heard;
 use super::learned::routed_tool;
 use super::{ExecuteOutput, Operations, OutcomeKind, Routed};
 
@@ -23,8 +24,9 @@ const CHOICE_WITHIN: Duration = Duration::from_secs(600);
 const OPEN_CHOICES_MAX: usize = 32;
 /// Candidates that are noted.
 const CANDIDATES_MAX: usize = 10;
-/// Names of parameters that are noted.
-const PARAMS_MAX: usize = 32;
+/// Names of parameters that are noted, and of each so many bytes. Guesses: tools have a dozen, of twenty letters.
+const PARAMS_MAX: usize = 64;
+const PARAM_BYTES_MAX: usize = 128;
 /// Longest answer that is looked through for `isError`, in bytes: errors are short, and a picture is not read twice.
 const ERROR_BYTES_MAX: usize = 65_536;
 /// What a choice is worth, and what a failure, in units of a cosine. Guesses: half of what somebody says in so many words,
@@ -88,6 +90,7 @@ pub(super) struct OpenChoices(Mutex<VecDeque<OpenChoice>>);
 struct OpenChoice {
     route: RouteId,
     at: Instant,
+    made: Heard,
     candidates: Vec<ToolKey>,
     /// Whether taking the first is a lesson too.
     first_teaches: bool,
@@ -139,6 +142,7 @@ impl Operations {
             .and_then(|key| known.snapshot.find(key))
             .map(|place| known.snapshot.entries()[place].tool.clone());
         let id = RouteId::random();
+        self.answered.note_route(id.clone(), routed.made);
         history.record(Route {
             id: id.clone(),
             verb: ending.verb.to_owned(),
@@ -154,7 +158,8 @@ impl Operations {
             has_run: ending.ran.is_some(),
         });
         if let Some(first_teaches) = ending.leaves_choice() {
-            self.choices.push(OpenChoice { route: id.clone(), at: Instant::now(), candidates, first_teaches });
+            let (route, at, made) = (id.clone(), Instant::now(), routed.made);
+            self.choices.push(OpenChoice { route, at, made, candidates, first_teaches });
         }
         if let (Some(tool), Some((_, true))) = (&tool, &ending.ran)
             && self.learning.is_enabled()
@@ -183,8 +188,9 @@ impl Operations {
     }
 
     /// The hook of `execute` for calls by name: a caller that was left the choice has taken it. A tool that then fails was
-    /// no good choice, and says nothing.
-    pub(super) fn note_choice(&self, tool: &Arc<Tool>, output: &ExecuteOutput) {
+    /// no good choice, and says nothing; nor does one whose server had answered something since the choice was left: `heard`
+    /// is the moment of its last answer before this one.
+    pub(super) fn note_choice(&self, tool: &Arc<Tool>, output: &ExecuteOutput, heard: Heard) {
         // First, since calls by name come by the thousand, and hardly ever is a choice open.
         if !self.choices.offers(&tool.key) {
             return;
@@ -195,7 +201,8 @@ impl Operations {
         }
         let Some(choice) = self.choices.take(&tool.key) else { return };
         let is_first = choice.candidates.first() == Some(&tool.key);
-        let teaches = self.learning.is_enabled() && (choice.first_teaches || !is_first);
+        let is_free = heard <= choice.made;
+        let teaches = self.learning.is_enabled() && is_free && (choice.first_teaches || !is_first);
         let lesson = || NewLesson { tool: routed_tool(&self.known_now(), tool), weight: CHOICE_WEIGHT };
         let lessons = teaches.then(lesson).into_iter().collect();
         history.note_outcome(choice.route, Some(tool.key.clone()), Source::Choice, lessons);
@@ -204,7 +211,7 @@ impl Operations {
 
 fn parameter_names(params: Option<&Value>) -> Vec<String> {
     let names = params.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
-    names.take(PARAMS_MAX).cloned().collect()
+    names.take(PARAMS_MAX).map(|name| name[..name.floor_char_boundary(PARAM_BYTES_MAX)].to_owned()).collect()
 }
 
 /// Whether the tool says that it failed.
@@ -216,4 +223,20 @@ fn is_error(answer: &Answer) -> bool {
     }
     let Ok(raw) = answer.payload() else { return true };
     raw.len() <= ERROR_BYTES_MAX && serde_json::from_str::<Outermost>(raw).is_ok_and(|result| result.is_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::{PARAM_BYTES_MAX, PARAMS_MAX, parameter_names};
+
+    #[test]
+    fn names_of_parameters_are_cut_and_bounded() {
+        let long = "ß".repeat(200);
+        assert_eq!(parameter_names(Some(&json!({long: 1}))), ["ß".repeat(PARAM_BYTES_MAX / 2)]);
+        let many: Map<String, Value> = (0..1_000).map(|number| (format!("p{number}"), Value::Null)).collect();
+        assert_eq!(parameter_names(Some(&Value::Object(many))).len(), PARAMS_MAX);
+        assert!(parameter_names(Some(&json!(["a"]))).is_empty() && parameter_names(None).is_empty());
+    }
 }

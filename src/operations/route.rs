@@ -8,6 +8,7 @@ use crate::domain::{Effect, Tool, ToolKey};
 use crate::reconcile::Known;
 use crate::router::{self, Decision, RankOptions, Ranking};
 
+use super::answered::Heard;
 use super::{Error, Operations};
 
 /// Candidates that `execute` ranks: more than are ever offered, so that parameters can speak for a lower one.
@@ -20,6 +21,8 @@ pub struct Routed {
     pub known: Arc<Known>,
     /// Which fit.
     pub ranking: Ranking,
+    /// What had been answered when it was ranked.
+    pub(super) made: Heard,
 }
 
 impl Routed {
@@ -60,6 +63,7 @@ impl Operations {
         allowed: Option<&(dyn Fn(&ToolKey) -> bool + Sync)>,
     ) -> Result<Routed, Error> {
         let request = self.checked_request(request)?;
+        let made = self.answered.now();
         let known = self.known().await;
         if let Some(fault) = &known.fault {
             return Err(Error::Index(fault.clone()));
@@ -74,7 +78,7 @@ impl Operations {
             learned: &learned,
         };
         let ranking = router::rank(&known.snapshot, request, &vector, &options);
-        Ok(Routed { known, ranking })
+        Ok(Routed { known, ranking, made })
     }
 
     fn checked_request<'a>(&self, request: &'a str) -> Result<&'a str, Error> {

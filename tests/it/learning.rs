@@ -183,6 +183,61 @@ fn success_by_words_never_moves_a_tool_and_its_own_words_cannot_either() {
 }
 
 #[test]
+fn what_was_said_against_a_tool_stays_when_its_own_words_praise_it() {
+    let home = Home::new().with("clock", &["--kind", "clock"]);
+    let mut client = home.connect();
+    let arguments = json!({"request": "which day of the week was that date", "params": {"date": "no date"}});
+    let result = client.call("execute", &arguments);
+    let route = route_of(&result);
+    feedback(&mut client, &json!({"route": route, "verdict": "right"}));
+    let weights = || lessons(&home).iter().map(|lesson| lesson["weight"].as_f64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(weights(), [-0.01]);
+    assert_eq!(home.run(&["--set", "learning.enabled=false", "feedback", &route, "wrong"]).code, 0);
+    assert_eq!(weights(), [-0.01], "learning was off");
+    assert_eq!(home.run(&["feedback", &route, "wrong"]).code, 0);
+    let noted = feedback(&mut client, &json!({"route": route, "verdict": "right"}));
+    assert!(text(&noted, 0).contains("the user has spoken"), "{noted}");
+    assert_eq!(weights(), [-0.04]);
+    assert_eq!(client.leave(), 0);
+}
+
+#[test]
+fn a_server_is_not_praised_through_another_route_once_it_has_answered() {
+    let home = shop(true);
+    let mut client = home.connect();
+    let found = client.call("find_tool", &json!({"query": REQUEST}));
+    let route = found["structuredContent"]["route_id"].as_str().unwrap().to_owned();
+    let other = client.call("find_tool", &json!({"query": "bake bread"}));
+    let other_route = other["structuredContent"]["route_id"].as_str().unwrap().to_owned();
+    // Not ranked first, so a choice that would teach; then the server has spoken, and praise of it counts for nothing old.
+    assert!(client.execute("south.get_order", &json!({}))["isError"] != true);
+    let before: Vec<Value> = lessons(&home);
+    assert_eq!(before.len(), 1);
+    for praise in [
+        json!({"route": route, "verdict": "wrong", "tool": "south.get_order"}),
+        json!({"route": other_route, "verdict": "wrong", "tool": "south.get_order"}),
+    ] {
+        let noted = feedback(&mut client, &praise);
+        assert!(text(&noted, 0).contains("has answered since"), "{noted}");
+    }
+    assert!(lessons(&home).iter().all(|lesson| lesson["source"] == "choice" || lesson["weight"].as_f64() < Some(0.0)));
+    // Nor is the call that its answer asked for a choice.
+    client.call("find_tool", &json!({"query": "look up an order"}));
+    client.call("find_tool", &json!({"query": "see the order"}));
+    let count = || lessons(&home).iter().filter(|lesson| lesson["source"] == "choice").count();
+    client.execute("south.get_order", &json!({}));
+    assert_eq!(count(), 2);
+    client.execute("south.get_order", &json!({}));
+    assert_eq!(count(), 2);
+    // Of a route that is newer than its answers it may be praised.
+    let found = client.call("find_tool", &json!({"query": REQUEST}));
+    let route = found["structuredContent"]["route_id"].as_str().unwrap().to_owned();
+    let noted = feedback(&mut client, &json!({"route": route, "verdict": "right", "tool": "south.get_order"}));
+    assert_eq!(text(&noted, 0), format!("noted for route {route}: south.get_order is right."));
+    assert_eq!(client.leave(), 0);
+}
+
+#[test]
 fn a_thousand_words_of_praise_do_not_run_a_tool_that_writes() {
     let home = shop(false);
     let before = home.run(&["query", REQUEST, "--json", "-k", "4"]).json();

@@ -38,6 +38,12 @@ pub enum Error {
     /// There are more writes waiting than are let wait.
     #[error("the history has too much to write (history.queue_len); nothing was noted, try again")]
     Full,
+    /// It did not answer before the deadline.
+    #[error("history {path} did not answer in time; another process may hold it, or its disk is stuck; try again", path = .path.display())]
+    Late {
+        /// The file.
+        path: PathBuf,
+    },
     /// It was closed, or its thread could not be started or has ended.
     #[error("the history is closed; nothing was noted")]
     Closed,
@@ -55,12 +61,26 @@ impl Error {
     /// Whether the file's content is damaged, so that only a new file helps.
     #[must_use]
     pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self.code(), Some(DatabaseCorrupt | NotADatabase))
+    }
+
+    /// Whether another process holds the file, so that it can be used later.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
-            Self::Sqlite { source, .. } => {
-                use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-                matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-            }
-            Self::Newer { .. } | Self::File { .. } | Self::Full | Self::Closed | Self::UnknownRoute { .. } => false,
+            Self::Sqlite { source, .. } => source.sqlite_error_code(),
+            Self::Newer { .. }
+            | Self::File { .. }
+            | Self::Full
+            | Self::Late { .. }
+            | Self::Closed
+            | Self::UnknownRoute { .. } => None,
         }
     }
 }

@@ -13,6 +13,9 @@ use super::Error;
 /// The layouts, oldest first; a file's `user_version` says how many it has been through.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/001_routes_feedback_lessons.sql")];
 
+/// How often a lock that another process holds is looked at: setting a file aside takes milliseconds.
+const LOOK_AT_LOCK_EVERY: Duration = Duration::from_millis(10);
+
 /// The open file, owned by one thread. Its calls block.
 pub(super) struct Store {
     connection: Connection,
@@ -26,32 +29,44 @@ pub(super) struct Store {
 impl Store {
     /// Opens or makes the file. A damaged one is set aside and a new one begun; one that cannot be used is left alone, and
     /// this process keeps its history in memory.
+    ///
+    /// # Errors
+    /// When another process holds it, for longer than the busy time-out: it can be tried again.
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         let store = |connection, is_kept, warnings| Self { connection, path: path.to_owned(), is_kept, warnings };
-        let fault = match open_file(path, busy_timeout) {
+        let opened = match open_file(path, busy_timeout) {
+            Err(fault) if fault.is_damage() => open_damaged(path, busy_timeout, &mut warnings),
+            opened => opened,
+        };
+        let fault = match opened {
             Ok(connection) => return Ok(store(connection, true, warnings)),
+            Err(fault) if fault.is_busy() => return Err(fault),
             Err(fault) => fault,
         };
-        if fault.is_damage()
-            && let Ok(kept) = set_aside(path)
-        {
-            warnings.push(format!(
-                "the history {} was damaged ({}); it is kept as {} and a new one is begun",
-                path.display(),
-                error_chain(&fault),
-                kept.display()
-            ));
-            if let Ok(connection) = open_file(path, busy_timeout) {
-                return Ok(store(connection, true, warnings));
-            }
-        }
         warnings.push(format!(
             "the history cannot be used ({}); this run keeps it in memory, and what it is told is forgotten at its end",
             error_chain(&fault)
         ));
         let connection = Connection::open_in_memory().map_err(|source| sqlite(path, "opening in memory", source))?;
         Ok(store(prepare(connection, path, Duration::ZERO)?, false, warnings))
+    }
+
+    /// How long writes wait for other processes from now on.
+    pub(super) fn wait_for_others(&self, busy_timeout: Duration) -> Result<(), Error> {
+        self.connection
+            .busy_timeout(busy_timeout)
+            .map_err(|source| sqlite(&self.path, "setting the busy time-out", source))
+    }
+
+    /// Empties the write-ahead log into the file, where it is overwritten: what was forgotten must not stay in the log. While
+    /// another process reads it stays until the last one has closed the file.
+    pub(super) fn empty_log(&self) {
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(source) = emptied {
+            let fault = sqlite(&self.path, "emptying its log", source);
+            tracing::warn!(error = error_chain(&fault), "what was forgotten may stay in the history's log for a while");
+        }
     }
 
     /// Does it as one transaction.
@@ -161,12 +176,50 @@ fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> R
     Ok(connection)
 }
 
+/// Opens what was found damaged. Two processes may find it so at once: only the holder of a lock sets a file aside, and only
+/// after it has looked again, else the second would set aside what the first has begun.
+fn open_damaged(path: &Path, busy_timeout: Duration, warnings: &mut Vec<String>) -> Result<Connection, Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    // Ends with the file's closing, so also with this process.
+    let _lock = lock(path, busy_timeout).map_err(file)?;
+    let fault = match open_file(path, busy_timeout) {
+        Err(fault) if fault.is_damage() => fault,
+        opened => return opened,
+    };
+    let kept = set_aside(path).map_err(file)?;
+    warnings.push(format!(
+        "the history {} was damaged ({}); it is kept as {} and a new one is begun",
+        path.display(),
+        error_chain(&fault),
+        kept.display()
+    ));
+    open_file(path, busy_timeout)
+}
+
+/// The lock of those who set a damaged file aside. Its file stays: deleting it would be a race of its own.
+fn lock(path: &Path, patience: Duration) -> std::io::Result<fs::File> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let lock = fs::OpenOptions::new().create(true).append(true).open(path.with_file_name(name))?;
+    let mut left = patience;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(fs::TryLockError::WouldBlock) if !left.is_zero() => {
+                std::thread::park_timeout(LOOK_AT_LOCK_EVERY);
+                left = left.saturating_sub(LOOK_AT_LOCK_EVERY);
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+}
+
 /// Moves the file and its companions out of the way; gives the file's new name.
 fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let free = (1..1000).map(|number| path.with_file_name(format!("{name}.damaged-{number}"))).find(|to| !to.exists());
     let to = free.ok_or_else(|| std::io::Error::other("999 damaged histories lie there already"))?;
-    fs::rename(path, &to)?;
+    // The companions first: once the file is gone others may begin a new one, and its companions are theirs.
     for companion in ["-wal", "-shm"] {
         let from = path.with_file_name(format!("{name}{companion}"));
         if from.exists() {
@@ -176,6 +229,7 @@ fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
             )?;
         }
     }
+    fs::rename(path, &to)?;
     Ok(to)
 }
 

@@ -1,8 +1,8 @@
 //! The history as the rest of mcporch sees it: a queue, and behind it one thread that owns the file.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,6 +20,16 @@ use super::{Error, RouteId, redact};
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Routes that are written between two looks for old ones, at most.
 const PRUNE_EVERY_MAX: usize = 64;
+/// How much longer than one write may wait for another process an answer of the thread is waited for. A guess: what stands
+/// before it in the queue takes milliseconds, unless the disk does not answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long the end of the process waits for what is still to be written. A guess: as long as one stuck write may take by
+/// default; what is lost then is a few routes, never what was acknowledged.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long a write waits for another process while we stop: hundreds may stand in the queue.
+const BUSY_AT_STOP: Duration = Duration::from_millis(50);
+/// Between two attempts to open a file that another process holds; each waits the busy time-out as well.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Seconds in a day.
 const DAY_S: i64 = 86_400;
 
@@ -63,6 +73,7 @@ pub struct History {
     /// Changes of the lessons that this process has asked for, be they written yet or not.
     own_changes: AtomicU64,
     dropped: AtomicU64,
+    is_stopping: Arc<AtomicBool>,
 }
 
 /// Which state of the lessons somebody has read.
@@ -98,6 +109,7 @@ impl History {
             seen: Arc::default(),
             own_changes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            is_stopping: Arc::default(),
         }
     }
 
@@ -235,7 +247,10 @@ impl History {
     pub async fn forget(&self, lesson: Option<i64>) -> Result<usize, Error> {
         self.count_own_change();
         self.ask(move |store| {
-            store.write_through("forgetting lessons", |transaction| lessons::forget(transaction, lesson))
+            let forgotten =
+                store.write_through("forgetting lessons", |transaction| lessons::forget(transaction, lesson))?;
+            store.empty_log();
+            Ok(forgotten)
         })
         .await
     }
@@ -248,19 +263,25 @@ impl History {
             || self.seen.load(Ordering::Acquire) > read.generation
     }
 
-    /// Writes what waits, and closes the file. Does nothing when it was never opened.
+    /// Writes what waits, and closes the file; gives up after some seconds. Does nothing when it was never opened.
     ///
     /// Cancel safe: what waits is written all the same, unless the process ends.
     pub async fn stop(&self) {
         let Some(sender) = self.sender.get_or_init(|| None) else { return };
-        let (done, ended) = oneshot::channel();
-        let mut message = Message::Stop(done);
-        // A full queue empties: its thread waits for nothing but the disk, and for that no longer than the busy time-out.
-        while let Err(TrySendError::Full(back)) = sender.try_send(message) {
-            message = back;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        self.is_stopping.store(true, Ordering::Release);
+        let stop = async {
+            let (done, ended) = oneshot::channel();
+            let mut message = Message::Stop(done);
+            // A full queue empties: its thread waits for nothing but the disk.
+            while let Err(TrySendError::Full(back)) = sender.try_send(message) {
+                message = back;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let _ended_already = ended.await;
+        };
+        if tokio::time::timeout(STOP_WITHIN, stop).await.is_err() {
+            tracing::warn!("the history could not be written in time; the last routes may be lost");
         }
-        let _ended_already = ended.await;
     }
 
     fn count_own_change(&self) {
@@ -278,8 +299,9 @@ impl History {
     fn start(&self) -> Option<SyncSender<Message>> {
         let (sender, receiver) = sync_channel(self.limits.queue_len.max(1));
         let (path, limits, seen) = (self.path.clone(), self.limits.clone(), self.seen.clone());
+        let is_stopping = self.is_stopping.clone();
         let thread = std::thread::Builder::new().name("history".to_owned());
-        let started = thread.spawn(move || follow(&path, &limits, &seen, &receiver));
+        let started = thread.spawn(move || follow(&path, &limits, &seen, &is_stopping, &receiver));
         if let Err(fault) = &started {
             tracing::warn!(error = %fault, "the history's thread could not be started; nothing is noted");
         }
@@ -292,26 +314,41 @@ impl History {
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::Work(Box::new(move |store| {
+            // Who does not wait any more was told to try again, or has gone.
+            if answer.is_closed() {
+                return;
+            }
             let done = match store {
                 Ok(store) => work(store),
                 Err(_) => Err(Error::Closed),
             };
             let _nobody_waits = answer.send(done);
         })))?;
-        answered.await.map_err(|_| Error::Closed)?
+        match tokio::time::timeout(self.limits.busy_timeout + ANSWER_WITHIN, answered).await {
+            Ok(answered) => answered.map_err(|_| Error::Closed)?,
+            Err(_) => Err(Error::Late { path: self.path.clone() }),
+        }
     }
 }
 
 /// The thread: takes one message after another until it is told to stop or nobody is left to send any.
-fn follow(path: &std::path::Path, limits: &Limits, seen: &AtomicU64, messages: &Receiver<Message>) {
-    let mut store = Store::open(path, limits.busy_timeout);
+fn follow(path: &Path, limits: &Limits, seen: &AtomicU64, is_stopping: &AtomicBool, messages: &Receiver<Message>) {
+    let mut store = open(path, limits, is_stopping);
     match &store {
         Ok(store) => store.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
         Err(fault) => tracing::warn!(error = error_chain(fault), "there is no history in this run"),
     }
     let prune_every = (limits.routes_max / 64).clamp(1, PRUNE_EVERY_MAX);
     let mut unpruned = prune_every;
+    let mut is_hurried = false;
     loop {
+        if !is_hurried
+            && is_stopping.load(Ordering::Acquire)
+            && let Ok(store) = &store
+        {
+            is_hurried = true;
+            tell(store.wait_for_others(limits.busy_timeout.min(BUSY_AT_STOP)));
+        }
         if let Ok(store) = &store
             && let Ok(generation) = store.read("looking for new lessons", lessons::generation)
         {
@@ -336,6 +373,24 @@ fn follow(path: &std::path::Path, limits: &Limits, seen: &AtomicU64, messages: &
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Opens the file. While another process holds it, tries again until it is told to stop: messages wait meanwhile, so that
+/// one moment does not make this process forgetful for its life.
+fn open(path: &Path, limits: &Limits, is_stopping: &AtomicBool) -> Result<Store, Error> {
+    let mut is_told = false;
+    loop {
+        match Store::open(path, limits.busy_timeout) {
+            Err(fault) if fault.is_busy() && !is_stopping.load(Ordering::Acquire) => {
+                if !is_told {
+                    tracing::warn!(error = error_chain(&fault), "another process holds the history; trying again");
+                    is_told = true;
+                }
+                std::thread::park_timeout(OPEN_AGAIN_AFTER);
+            }
+            opened => return opened,
         }
     }
 }

@@ -64,6 +64,12 @@ const SECRET_BEFORE: &[&str] =
 const HEX_MIN: usize = 32;
 /// From that length on a mixture of capitals, small letters and digits is a key. A guess.
 const MIXED_MIN: usize = 20;
+/// From that length on small letters and digits are a key. A guess: longer than names with a year or a version in them.
+const SMALL_MIN: usize = 24;
+/// From that length on a mixture with slashes in it is a key, if at least one letter in so many is followed by one of another
+/// kind. Guesses: of random ones more than half are, of paths one in six.
+const SLASHED_MIN: usize = 20;
+const SLASHED_CHANGES_PER: usize = 4;
 /// How often such a mixture goes from letters to digits and back, at least: `ReportForAllTeams2024` does it once.
 const MIXED_CHANGES_MIN: usize = 3;
 
@@ -111,39 +117,59 @@ enum Awaits {
     Value,
 }
 
+/// Linear in the word's length: a request can be one long word.
 fn redact_word(word: &str) -> (String, Awaits) {
-    let mut word = without_userinfo(word);
-    // `name=value` and `name:value`, also quoted as in JSON; several may stand in one word, as in an address.
-    let mut from = 0;
-    while let Some(found) = word[from..].find(['=', ':']) {
-        let sign = from + found;
-        let name = word[..sign].rsplit(['&', '?', ',', '{', ';']).next().unwrap_or_default();
-        let (names_secret, value_at) = (is_secret_name(name), sign + 1);
-        if names_secret {
-            let end = word[value_at..].find(['&', ',', '}', ';']).map_or(word.len(), |end| value_at + end);
-            if word[value_at..end].trim_matches(['"', '\'']).is_empty() {
-                return (word, Awaits::Value);
-            }
-            word.replace_range(value_at..end, SECRET);
-            from = value_at + SECRET.len();
-        } else {
-            from = value_at;
-        }
-    }
+    let word = without_userinfo(word);
+    let (word, awaits) = without_named_values(&word);
     let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
-    let next = if SECRET_BEFORE.contains(&bare.as_str()) { Awaits::PerhapsValue } else { Awaits::Nothing };
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '_' | '-' | '.');
+    let next =
+        if awaits == Awaits::Nothing && SECRET_BEFORE.contains(&bare.as_str()) { Awaits::PerhapsValue } else { awaits };
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '_' | '-' | '.' | '/');
     let mut clean = String::with_capacity(word.len());
     let mut rest = word.as_str();
     while !rest.is_empty() {
         let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        clean.push_str(if looks_secret(part) { SECRET } else { part });
+        let (run, behind) = rest.split_at(end);
+        if is_random_with_slashes(run) {
+            clean.push_str(SECRET);
+            // What base64 is filled up with is a part of it.
+            rest = behind.trim_start_matches('=');
+            continue;
+        }
+        for (place, part) in run.split('/').enumerate() {
+            clean.push_str(if place > 0 { "/" } else { "" });
+            clean.push_str(if looks_secret(part) { SECRET } else { part });
+        }
         let sign = behind.chars().next().map_or(0, char::len_utf8);
         clean.push_str(&behind[..sign]);
         rest = &behind[sign..];
     }
     (clean, next)
+}
+
+/// Without the values of `name=value` and `name:value`, also quoted as in JSON, where the name says that it is a secret;
+/// several may stand in one word, as in an address. And whether the next word is one.
+fn without_named_values(word: &str) -> (String, Awaits) {
+    let mut clean = String::with_capacity(word.len());
+    let mut rest = word;
+    let mut awaits = Awaits::Nothing;
+    while let Some(sign) = rest.find(['=', ':']) {
+        let name = rest[..sign].rsplit(['&', '?', ',', '{', ';']).next().unwrap_or_default();
+        let (before, value) = rest.split_at(sign + 1);
+        clean.push_str(before);
+        rest = value;
+        if is_secret_name(name) {
+            let end = value.find(['&', ',', '}', ';']).unwrap_or(value.len());
+            if value[..end].trim_matches(['"', '\'']).is_empty() {
+                awaits = Awaits::Value;
+                break;
+            }
+            clean.push_str(SECRET);
+            rest = &value[end..];
+        }
+    }
+    clean.push_str(rest);
+    (clean, awaits)
 }
 
 fn is_secret_name(name: &str) -> bool {
@@ -155,7 +181,41 @@ fn looks_secret(part: &str) -> bool {
     let has_key_beginning = KEY_BEGINNINGS
         .iter()
         .any(|beginning| part.strip_prefix(beginning).is_some_and(|rest| rest.len() >= KEY_REST_MIN));
-    has_key_beginning || is_long_hex(part) || part.split(['.', '-', '_']).any(is_long_hex) || is_random_mixture(part)
+    has_key_beginning
+        || is_long_hex(part)
+        || part.split(['.', '-', '_']).any(|piece| is_long_hex(piece) || is_random_small(piece))
+        || is_random_mixture(part)
+}
+
+/// Small letters and digits only, as some services give keys.
+fn is_random_small(part: &str) -> bool {
+    part.len() >= SMALL_MIN
+        && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        && part.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count()
+            >= MIXED_CHANGES_MIN
+}
+
+/// Base64 with slashes in it. Paths have them too, but change less often between capitals, small letters and digits, and
+/// most have a dot.
+fn is_random_with_slashes(run: &str) -> bool {
+    let kind = |byte: u8| match byte {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        _ => 0,
+    };
+    let has = |wanted: i32| run.bytes().any(|byte| kind(byte) == wanted);
+    let changes = run.as_bytes().windows(2).filter(|pair| {
+        let (left, right) = (kind(pair[0]), kind(pair[1]));
+        left != 0 && right != 0 && left != right
+    });
+    run.len() >= SLASHED_MIN
+        && run.contains('/')
+        && !run.contains('.')
+        && has(1)
+        && has(2)
+        && has(3)
+        && changes.count() * SLASHED_CHANGES_PER >= run.len()
 }
 
 fn is_long_hex(part: &str) -> bool {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::open::Store;
 use super::{
     Acknowledged, Error, Feedback, History, Keeps, Limits, NewLesson, Route, RouteId, RoutedTool, Source, Teacher,
     Teaching, Verdict, redact,
@@ -356,6 +357,76 @@ fn is_set_aside(entry: &fs::DirEntry) -> bool {
 }
 
 #[tokio::test]
+async fn a_file_that_is_busy_at_first_is_kept_all_the_same() {
+    let (_folder, path) = file();
+    open(&path).routes().await.unwrap();
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    // So that opening has to write, and cannot.
+    blocker.execute_batch("DELETE FROM meta WHERE key = 'probe'; BEGIN EXCLUSIVE").unwrap();
+    assert!(Store::open(&path, Duration::ZERO).is_err_and(|fault| fault.is_busy()));
+    let history = History::new(path.clone(), Limits { busy_timeout: Duration::ZERO, ..limits() });
+    let noted = route("request");
+    history.record(noted.clone());
+    let taught = history.teach(noted.id, wrong("b.y"));
+    blocker.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(taught.await.unwrap(), Acknowledged::Kept);
+}
+
+#[tokio::test]
+async fn a_thread_that_is_stuck_holds_up_neither_questions_nor_the_end() {
+    let (_folder, path) = file();
+    open(&path).routes().await.unwrap();
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    blocker.execute_batch("DELETE FROM meta WHERE key = 'probe'; BEGIN EXCLUSIVE").unwrap();
+    let history = History::new(path, Limits { queue_len: 1, ..limits() });
+    // From here on the clock jumps to the deadlines, while the thread waits for the file.
+    tokio::time::pause();
+    assert!(matches!(history.routes().await, Err(Error::Late { .. })));
+    history.stop().await;
+    blocker.execute_batch("ROLLBACK").unwrap();
+}
+
+#[test]
+fn of_many_processes_that_find_a_file_damaged_one_sets_it_aside() {
+    for _ in 0..10 {
+        let (_folder, path) = file();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, [0x5a; 20_000]).unwrap();
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    let store = loop {
+                        match Store::open(&path, Duration::from_secs(10)) {
+                            Err(fault) if fault.is_busy() => {}
+                            opened => break opened.unwrap(),
+                        }
+                    };
+                    assert!(store.is_kept);
+                });
+            }
+        });
+        let names = fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name());
+        let damaged: Vec<_> = names.filter(|name| name.to_string_lossy().contains("damaged")).collect();
+        assert_eq!(damaged, ["history.db.damaged-1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_does_not_stay_in_the_log() {
+    let (_folder, path) = file();
+    let history = open(&path);
+    let noted = route("read the file");
+    history.record(noted.clone());
+    history.teach(noted.id, wrong("b.y")).await.unwrap();
+    let log = path.with_file_name("history.db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    assert_eq!(history.forget(None).await.unwrap(), 2);
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn secrets_are_not_written() {
     let (_folder, path) = file();
     let history = open(&path);
@@ -391,8 +462,20 @@ fn what_looks_like_a_secret_is_taken_out() {
     check("key AKIAIOSFODNN7EXAMPLE2 please", "key ‹secret› please");
     check("hash 9e107d9d372bb6826bd81d3542a419d6 of", "hash ‹secret› of");
     check("send q8Zr3LmX2vT9bNc7KsQw4Y to Bob", "send ‹secret› to Bob");
+    check("use wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY for it", "use ‹secret› for it");
+    check("decode q8Zr3LmX2vT9/bNc7KsQw4Y== now", "decode ‹secret› now");
+    check("the id k3v9x2m7q4w8z1n5p6t0r2y4 of", "the id ‹secret› of");
+    check("a=sk-proj-abcdefgh12345678ij,password= hunter2", "a=‹secret›,password= ‹secret›");
     check("keep -----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY----- safe", "keep ‹secret› safe");
     check("begins -----BEGIN RSA PRIVATE KEY-----\nabc", "begins ‹secret›");
+}
+
+#[test]
+fn a_word_of_a_million_signs_is_read_once() {
+    // Read from its beginning for each sign, these would take a quarter of an hour.
+    for text in ["a=".repeat(500_000), "token=x&".repeat(250_000), "password:x,".repeat(250_000)] {
+        assert!(!redact(&text).contains('x'));
+    }
 }
 
 #[test]
@@ -403,6 +486,9 @@ fn plain_requests_stay_as_they_are() {
         "read src/history/redact.rs and count the words",
         "convert 3pm from New York to Berlin, please: it is urgent",
         "open https://example.org/ReportForAllTeams2024.pdf?page=2#top",
+        "open src/main/java/com/ExampleApp/MyController2 and docs/2024/Q3/Report_v2.pdf",
+        "delete meetingnotesofjanuary2024 and averylongfilenameforall2024teams",
+        "x=1&y=2;z:3 https://example.org/?a=b=c&d",
         "install scikit-learn and sk-learn-extra",
         "show issue 123e4567-e89b-12d3-a456-426614174000",
         "Schlüssel der Tür: wo?",

@@ -1,10 +1,12 @@
 //! What was learned, ready for ranking: the vectors of all lessons in one block, and which of them count.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::{Tool, ToolKey, error_chain};
 use crate::embedder::TextKind;
@@ -31,9 +33,24 @@ pub(super) struct Learning {
     history: Option<Arc<History>>,
     embedder: Arc<LazyEmbedder>,
     read_timeout: Duration,
-    lessons: Mutex<Arc<Lessons>>,
-    /// One reads, the others wait for it.
-    turn: tokio::sync::Mutex<()>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// The lessons that requests use, and the one task that may be reading them anew.
+#[derive(Debug, Default)]
+struct Held {
+    lessons: Arc<Lessons>,
+    rebuild: Option<Rebuild>,
+    /// The last rebuild took longer than requests wait, or failed: the next one is not waited for.
+    was_late: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Rebuild {
+    /// Closed when the rebuild ends, however it does.
+    ended: watch::Receiver<()>,
+    /// No request waits longer, so that all of them together wait once.
+    wait_until: Instant,
 }
 
 /// The lessons that count. Invariant: `vectors` has `dimensions` numbers for each of `counted`, whose tools are places in
@@ -75,14 +92,7 @@ impl Learning {
         embedder: Arc<LazyEmbedder>,
         read_timeout: Duration,
     ) -> Self {
-        Self {
-            is_enabled: is_enabled && history.is_some(),
-            history,
-            embedder,
-            read_timeout,
-            lessons: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        }
+        Self { is_enabled: is_enabled && history.is_some(), history, embedder, read_timeout, held: Arc::default() }
     }
 
     pub(super) fn is_enabled(&self) -> bool {
@@ -102,40 +112,76 @@ impl Learning {
         self.current(history, known.snapshot.model()).await.shifts(known, vector, left_out)
     }
 
+    /// The lessons as they are, after a wait of at most the time-out for those that changed; when they take longer, requests go
+    /// on with what is held, and the rebuild goes on beside them.
     async fn current(&self, history: &Arc<History>, model: &str) -> Arc<Lessons> {
-        let is_current = |lessons: &Lessons| lessons.state.is_some_and(|state| !history.is_outdated(state));
-        let held = self.held();
-        if is_current(&held) {
-            return held;
-        }
-        let read = async {
-            let _turn = self.turn.lock().await;
-            let held = self.held();
-            if is_current(&held) {
-                return Ok(held);
+        let rebuild = {
+            let mut held = self.lock();
+            if held.lessons.state.is_some_and(|state| !history.is_outdated(state)) {
+                return held.lessons.clone();
             }
-            let (state, lessons) = history.lessons(model.to_owned()).await.map_err(|fault| error_chain(&fault))?;
-            let (history, embedder, model) = (history.clone(), self.embedder.clone(), model.to_owned());
-            let work = move || {
-                let lessons = embed_missing(lessons, &embedder, &history, &model);
-                Lessons { state: Some(state), ..Lessons::of(lessons) }
-            };
-            let built = tokio::task::spawn_blocking(work).await.map_err(|fault| fault.to_string())?;
-            let built = Arc::new(built);
-            *self.lessons.lock().unwrap_or_else(PoisonError::into_inner) = built.clone();
-            Ok::<_, String>(built)
+            let running = held.rebuild.clone().filter(|rebuild| rebuild.ended.has_changed().is_ok());
+            running.unwrap_or_else(|| {
+                let wait = if held.was_late { Duration::ZERO } else { self.read_timeout };
+                let (is_running, ended) = watch::channel(());
+                let rebuild = Rebuild { ended, wait_until: Instant::now() + wait };
+                let late_at = Instant::now() + self.read_timeout;
+                tokio::spawn(self.rebuild(history.clone(), model.to_owned(), late_at, is_running));
+                held.rebuild = Some(rebuild.clone());
+                rebuild
+            })
         };
-        match tokio::time::timeout(self.read_timeout, read).await {
-            Ok(Ok(lessons)) => return lessons,
-            Ok(Err(fault)) => tracing::warn!(error = fault, "what was learned cannot be read; ranked by what is known"),
-            Err(_) => tracing::warn!("what was learned was not read in time (history.read_timeout_ms)"),
-        }
-        held
+        let Rebuild { mut ended, wait_until } = rebuild;
+        let _in_time = tokio::time::timeout_at(wait_until, ended.changed()).await;
+        self.lock().lessons.clone()
     }
 
-    fn held(&self) -> Arc<Lessons> {
-        self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Reads the lessons and holds them, whenever that is done.
+    fn rebuild(
+        &self,
+        history: Arc<History>,
+        model: String,
+        late_at: Instant,
+        is_running: watch::Sender<()>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (held, embedder) = (self.held.clone(), self.embedder.clone());
+        async move {
+            let built = build(history, embedder, model).await;
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_late = Instant::now() > late_at;
+            match &built {
+                Err(fault) => {
+                    tracing::warn!(error = fault, "what was learned cannot be read; ranked by what was known before");
+                }
+                Ok(_) if is_late && !held.was_late => {
+                    tracing::warn!(
+                        "what was learned was not read in time (history.read_timeout_ms); ranked without it till now"
+                    );
+                }
+                Ok(_) => {}
+            }
+            held.was_late = is_late || built.is_err();
+            if let Ok(lessons) = built {
+                held.lessons = Arc::new(lessons);
+            }
+            drop(held);
+            // Only now, so that who waited finds them.
+            drop(is_running);
+        }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn build(history: Arc<History>, embedder: Arc<LazyEmbedder>, model: String) -> Result<Lessons, String> {
+    let (state, lessons) = history.lessons(model.clone()).await.map_err(|fault| error_chain(&fault))?;
+    let work = move || {
+        let lessons = embed_missing(lessons, &embedder, &history, &model);
+        Lessons { state: Some(state), ..Lessons::of(lessons) }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|fault| fault.to_string())
 }
 
 /// Where each of these stands today. Newest first.

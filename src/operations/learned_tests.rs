@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::learned::{Lessons, Standing, about, standings};
+use super::learned::{Learning, Lessons, Standing, about, standings};
 use crate::domain::{Effect, Hints, InputSchema, ServerName, Tool, ToolKey};
-use crate::history::{Lesson, RouteId, RoutedTool, Source};
+use crate::history::{History, Lesson, Limits, RouteId, RoutedTool, Source};
 use crate::index::{Entry, Options, Snapshot};
-use crate::reconcile::{Known, KnownServerView};
+use crate::reconcile::{Known, KnownServerView, LazyEmbedder};
 use crate::router::LEARNED_SHIFT_MAX;
 
 const DIMENSIONS: usize = 384;
@@ -179,4 +180,43 @@ fn time_of_two_thousand_lessons() {
         assert_eq!(std::hint::black_box(lessons.shifts(&known, std::hint::black_box(&vector), None)).len(), 2);
     }
     println!("{:.3} ms", started.elapsed().as_secs_f64() * 1e3 / f64::from(rounds));
+}
+
+#[tokio::test]
+async fn lessons_that_are_not_read_in_time_are_waited_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let limits = Limits {
+        routes_max: 10,
+        keep_days: 1,
+        lessons_max: 10,
+        redact: true,
+        queue_len: 8,
+        busy_timeout: Duration::from_secs(10),
+        now: || 0,
+    };
+    let made = History::new(path.clone(), limits.clone());
+    made.routes().await.unwrap();
+    made.stop().await;
+    // Another process holds the file.
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let timeout = Duration::from_millis(500);
+    let history = Arc::new(History::new(path, limits));
+    let embedder = Arc::new(LazyEmbedder::new(crate::embedder::Options {
+        model: "builtin".to_owned(),
+        models_folder: folder.path().to_owned(),
+        onnx_runtime: None,
+        allow_download: false,
+        show_progress: false,
+    }));
+    let learning = Learning::new(true, Some(history), embedder, timeout);
+    let known = known(&[("a", "f", "Does it")]);
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    for _ in 0..3 {
+        assert!(learning.shifts(&known, &at(1.0, 1), None).await.is_empty());
+    }
+    assert!((timeout..timeout * 2).contains(&started.elapsed()), "{:?}", started.elapsed());
+    blocker.execute_batch("ROLLBACK").unwrap();
 }

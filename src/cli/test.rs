@@ -47,6 +47,10 @@ pub(super) struct TestArgs {
     /// passes fails then
     #[arg(long, value_name = "REGISTRY")]
     against: Option<PathBuf>,
+    /// Rank with what was learned from feedback and choices, as `execute` does; without this, routes files mean the same on
+    /// every machine
+    #[arg(long)]
+    with_learning: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -62,7 +66,8 @@ pub(super) type Meanings = HashMap<String, String>;
 
 pub(super) async fn test(global: &Global, args: &TestArgs) -> anyhow::Result<Exit> {
     let wanted = wanted(args)?;
-    let config = prepare::configuration(global)?;
+    let mut config = prepare::configuration(global)?;
+    config.settings.learning.enabled &= args.with_learning;
     // Read before anything runs: a misspelled file must not cost a minute.
     let added = args.against.as_deref().map(|registry| added_config(global, &config, registry)).transpose()?;
     let mut meanings = Meanings::new();

@@ -49,4 +49,16 @@ impl Error {
             Self::Newer { .. } | Self::Folder { .. } => false,
         }
     }
+
+    /// Whether another process holds the file, so that it may go well in a moment.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => {
+                use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+                matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+            }
+            Self::Newer { .. } | Self::Folder { .. } => false,
+        }
+    }
 }

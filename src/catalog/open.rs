@@ -30,7 +30,7 @@ impl Catalog {
     /// [`Error::Newer`] alone: everything else has a way out.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Opened, Error> {
         let mut warnings = Vec::new();
-        let fault = match open_file(path, busy_timeout) {
+        let fault = match open_patiently(path, busy_timeout) {
             Ok(catalog) => return Ok(Opened { catalog, warnings }),
             Err(fault @ Error::Newer { .. }) => return Err(fault),
             Err(fault) => fault,
@@ -70,6 +70,23 @@ impl Catalog {
         let connection = Connection::open_in_memory().map_err(|source| sqlite(path, "opening", source))?;
         prepare(connection, path, Duration::ZERO)
             .map(|connection| Self { connection: Mutex::new(connection), path: None })
+    }
+}
+
+/// Opens again while another process is making the file: SQLite does not wait by itself for the switch of a new file to its
+/// write-ahead log, so several that start at once on an empty home would be told that it is locked.
+fn open_patiently(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        match open_file(path, busy_timeout) {
+            Err(fault) if fault.is_busy() && waited < busy_timeout => {
+                #[expect(clippy::disallowed_methods, reason = "opening blocks, and nothing else runs yet")]
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            other => return other,
+        }
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
         assert!(answered.since_route(&route).is_empty());
         answered.note(&b);
         assert!(answered.last_of(&b) > made && answered.last_of(&a) == made);
-        assert_eq!(answered.since_route(&route), [b.clone()]);
+        assert_eq!(answered.since_route(&route), std::slice::from_ref(&b));
         assert_eq!(answered.since_route(&RouteId::random()), [a.clone(), b.clone()]);
         for _ in 0..ROUTES_MAX {
             answered.note_route(RouteId::random(), answered.now());

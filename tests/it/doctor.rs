@@ -225,7 +225,7 @@ fn overrides_that_do_nothing_are_warnings_with_their_line() {
         "mcporch.toml:1: overrides.\"alpha.serch_messages\"",
         "did you mean \"alpha.search_messages\"?",
         "mcporch.toml:3: overrides.\"post.send\": no server of the registry is called so",
-        "clock.current_time has that name",
+        "is the name of clock.current_time too",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }

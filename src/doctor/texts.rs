@@ -48,7 +48,7 @@ pub fn texts(snapshot: &Snapshot, wanted: &dyn Fn(&ServerName) -> bool) -> Vec<F
         &entries,
         |entry| usize::from(!has_effect_hints(&entry.tool.raw)),
         "tool",
-        "without annotations, so taken for writing",
+        "without annotations, so what they do is guessed",
         "where you know better, say `effect` in an override",
     ));
     findings

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::describe::{cut, rounded};
-use super::{Ending, Error, Operations, Routed, ToolLine, compact_schema, schema_within, signature_of};
+use super::{Ending, Error, Operations, Routed, ToolLine, schema_within, signature_of};
 
 /// Tools in an answer when the caller does not say.
 const LIMIT_DEFAULT: usize = 5;
@@ -101,9 +101,14 @@ impl Operations {
             Detail::Brief => {
                 // A caller that asks for more than usual is ready to pay for it.
                 let tokens_max = TOKENS_MAX * limit.max(LIMIT_DEFAULT) / LIMIT_DEFAULT;
+                // Read once: the sizes are tried one after the other.
+                let places = 0..whole.tools.len();
+                let schemas: Vec<Value> = places
+                    .map(|place| routed.tool(place).map_or(Value::Null, |tool| tool.input_schema.to_value()))
+                    .collect();
                 let mut output = whole.clone();
                 for size in &SIZES {
-                    output = brief(whole.clone(), &routed, size);
+                    output = brief(whole.clone(), &schemas, size);
                     if tokens(&output) <= tokens_max {
                         break;
                     }
@@ -158,19 +163,18 @@ fn with_all_schemas(mut output: FindOutput, routed: &Routed) -> FindOutput {
     output
 }
 
-fn brief(mut output: FindOutput, routed: &Routed, size: &Size) -> FindOutput {
-    for (place, line) in output.tools.iter_mut().enumerate() {
-        let Some(schema) = routed.tool(place).map(|tool| tool.input_schema.to_value()) else { continue };
+/// `schemas` are those of the tools, in order.
+fn brief(mut output: FindOutput, schemas: &[Value], size: &Size) -> FindOutput {
+    for (place, (line, schema)) in output.tools.iter_mut().zip(schemas).enumerate() {
         if place == 0 {
-            output.schema =
-                compact_schema(&schema, size.schema_bytes).or_else(|| schema_within(&schema, size.schema_bytes));
+            output.schema = schema_within(schema, size.schema_bytes);
             // The schema says it better.
             if output.schema.is_some() {
                 line.signature.clear();
             }
         } else {
             line.about = if size.about_chars == 0 { String::new() } else { cut(&line.about, size.about_chars) };
-            line.signature = signature_of(&schema, size.parameters);
+            line.signature = signature_of(schema, size.parameters);
         }
     }
     output

@@ -12,6 +12,8 @@ pub enum Phase {
     Start,
     /// `tools/list`.
     List,
+    /// A question for a sign of life.
+    Check,
     /// Any other request.
     Call,
 }
@@ -21,6 +23,7 @@ impl Phase {
         match self {
             Self::Start => "start",
             Self::List => "list its tools",
+            Self::Check => "answer a health check",
             Self::Call => "answer",
         }
     }
@@ -29,6 +32,7 @@ impl Phase {
         match self {
             Self::Start => "servers.start_timeout_s",
             Self::List => "servers.list_timeout_s",
+            Self::Check => "health_check.timeout",
             Self::Call => "servers.call_timeout_s",
         }
     }

@@ -182,7 +182,22 @@ impl Session {
         self.request("tools/call", &members, Phase::Call, options).await
     }
 
-    /// Any request. `members` are the raw members of `params` without the braces and without `_meta`.
+    /// Asks for a sign of life: `ping`, or `server/discover` of a modern server.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Refused`] is a sign of life too.
+    pub async fn ping(&self, timeout: Duration) -> Result<(), Error> {
+        let method = match self.hello().era {
+            Era::Legacy => "ping",
+            Era::Modern => "server/discover",
+        };
+        let options = CallOptions { timeout, ceiling: timeout, progress: None, cancel: CancellationToken::new() };
+        self.request(method, "", Phase::Check, &options).await.map(drop)
+    }
+
+    /// Whose session it is.
     pub(super) fn server(&self) -> &ServerName {
         &self.handle.shared.server
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::did_you_mean;
+use crate::domain::{ServerName, did_you_mean};
 
 use super::json::{Data, Member, Node};
-use super::values::{At, bytes, cores, object, text, time, whole};
-use super::{Fault, HealthCheck, HealthMethod, Orchestrator, Resources};
+use super::values::{At, bytes, cores, object, text, texts, time, whole};
+use super::{Balance, Fault, HealthCheck, HealthMethod, Orchestrator, Resources, Start};
 
 const HEALTH_KEYS: &[&str] = &["method", "tool", "arguments", "interval", "timeout", "retries"];
 const RESOURCE_KEYS: &[&str] = &["max_memory", "max_cpu", "max_instances"];
@@ -73,6 +73,47 @@ pub(super) fn resources(at: &At<'_>, node: &Node, odd: &mut Vec<Fault>) -> Resul
         }
     }
     Ok(resources)
+}
+
+/// When a server is started: `eager`, `lazy` or `manual`.
+pub(super) fn start(at: &At<'_>, node: &Node) -> Result<Start, Fault> {
+    match text(at, node)?.as_str() {
+        "eager" => Ok(Start::Eager),
+        "lazy" => Ok(Start::Lazy),
+        "manual" => Ok(Start::Manual),
+        word => {
+            let help =
+                r#"write "eager" (with mcporch), "lazy" (by the first call) or "manual" (by the operator alone)"#;
+            Err(at.fault(node.line, format!("`{word}` is no time to start"), help))
+        }
+    }
+}
+
+/// The servers that must run before this one: a name, or a list of names.
+pub(super) fn depends_on(at: &At<'_>, node: &Node) -> Result<Vec<ServerName>, Fault> {
+    let name =
+        |word: &str| ServerName::parse(word).map_err(|fault| at.fault(node.line, fault.to_string(), "name servers"));
+    texts(at, node)?.iter().map(|word| name(word)).collect()
+}
+
+/// How several processes of one server share the calls.
+pub(super) fn balance(at: &At<'_>, node: &Node) -> Result<Balance, Fault> {
+    let word = text(at, node)?;
+    balance_of(&word).ok_or_else(|| {
+        let help = r#"write "least_busy", "round_robin" or "peak_ewma""#;
+        at.fault(node.line, format!("`{word}` is no way to share calls"), help)
+    })
+}
+
+/// How calls are shared, by its name; the words that other programs have for the same are known too.
+#[must_use]
+pub fn balance_of(word: &str) -> Option<Balance> {
+    match word.to_lowercase().replace('-', "_").as_str() {
+        "least_busy" | "least_connections" | "least_loaded" => Some(Balance::LeastBusy),
+        "round_robin" => Some(Balance::RoundRobin),
+        "peak_ewma" | "ewma" | "latency" => Some(Balance::PeakEwma),
+        _ => None,
+    }
 }
 
 /// An `orchestrator` block. A wrong value is a warning and counts as not given, since it concerns no single server.

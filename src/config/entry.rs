@@ -81,6 +81,10 @@ struct Parts {
     required_env: Vec<(String, usize)>,
     health_check: Option<super::HealthCheck>,
     resources: Option<super::Resources>,
+    start: super::Start,
+    depends_on: Vec<ServerName>,
+    stateful: Option<bool>,
+    balance: Option<super::Balance>,
     port: Option<u16>,
     health_endpoint: Option<String>,
     disabled: bool,
@@ -167,6 +171,10 @@ impl Draft<'_> {
             }
             Use::HealthCheck => self.parts.health_check = blocks::health_check(at, node, &mut self.odd)?,
             Use::Resources => self.parts.resources = Some(blocks::resources(at, node, &mut self.odd)?),
+            Use::Start => self.parts.start = blocks::start(at, node)?,
+            Use::DependsOn => self.parts.depends_on = blocks::depends_on(at, node)?,
+            Use::Stateful => self.parts.stateful = Some(flag(at, node)?),
+            Use::Balance => self.parts.balance = Some(blocks::balance(at, node)?),
             Use::Port => self.parts.port = Some(blocks::port(at, node)?),
             Use::HealthEndpoint => self.parts.health_endpoint = Some(text(at, node)?),
             Use::Disabled => self.parts.disabled |= flag(at, node)?,
@@ -284,6 +292,10 @@ impl Draft<'_> {
         server.required_env = parts.required_env.into_iter().map(|(name, _)| name).collect();
         server.health_check = parts.health_check;
         server.resources = parts.resources;
+        server.start = parts.start;
+        server.depends_on = parts.depends_on;
+        server.stateful = parts.stateful;
+        server.balance = parts.balance;
         server.port = parts.port;
         server.health_endpoint = parts.health_endpoint;
         server.disabled = parts.disabled;

@@ -13,6 +13,7 @@ mod json;
 mod keys;
 mod known_servers;
 mod layers;
+mod needs;
 mod read;
 mod recursion;
 mod registry;
@@ -30,17 +31,19 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use blocks::balance_of;
 pub use env::{Env, MapEnv, ProcessEnv};
 pub use error::Error;
 pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
 pub use server::{
-    HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, StaticTool,
+    Balance, HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, Start,
+    StaticTool,
 };
 pub use settings::{
     CatalogSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings,
-    RouterSettings, ServersSettings, Settings,
+    RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
 pub use tool_overrides::ToolOverride;

@@ -10,7 +10,7 @@ use super::entry::{self, Surroundings};
 use super::home::{Home, set, user_folder};
 use super::json::{self, Member, Node};
 use super::values::join;
-use super::{Env, Fault, Orchestrator, Request, ServerConfig, Settings, expand, read};
+use super::{Env, Fault, Orchestrator, Request, ServerConfig, Settings, expand, needs, read};
 
 /// Files that are looked for in the home's `config/`; all that exist are read together.
 const HOME_FILES: &[&str] = &["registry.json", "mcp.json", ".mcp.json", "mcp_servers.json"];
@@ -51,6 +51,7 @@ pub(super) fn load(request: &Request, home: &Home, settings: &Settings, env: &dy
         }
         registry.files.push(file);
     }
+    needs::check(&mut registry.servers);
     registry
 }
 

@@ -44,9 +44,17 @@ pub struct ServerConfig {
     pub health_check: Option<HealthCheck>,
     /// What it may use, when the file says so.
     pub resources: Option<Resources>,
+    /// When it is started.
+    pub start: Start,
+    /// Servers that must run before it, each another one of the registry; never in a circle.
+    pub depends_on: Vec<ServerName>,
+    /// Whether it keeps state between calls, when the file says so.
+    pub stateful: Option<bool>,
+    /// How its processes share the calls, when the file says so.
+    pub balance: Option<Balance>,
     /// The port the file names; informative.
     pub port: Option<u16>,
-    /// The health address the file names; informative.
+    /// An address that says whether it is well; asked when there is no `health_check`.
     pub health_endpoint: Option<String>,
     /// Known, but not to be used.
     pub disabled: bool,
@@ -79,6 +87,10 @@ impl ServerConfig {
             required_env: Vec::new(),
             health_check: None,
             resources: None,
+            start: Start::default(),
+            depends_on: Vec::new(),
+            stateful: None,
+            balance: None,
             port: None,
             health_endpoint: None,
             disabled: false,
@@ -228,6 +240,29 @@ pub enum HealthMethod {
         /// Its arguments, an object.
         arguments: Value,
     },
+}
+
+/// When a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With mcporch, and it runs on.
+    Eager,
+    /// By the first call.
+    #[default]
+    Lazy,
+    /// By the operator alone.
+    Manual,
+}
+
+/// How several processes of one server share the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balance {
+    /// The one with the fewest calls in flight.
+    LeastBusy,
+    /// One after the other.
+    RoundRobin,
+    /// The one that is expected to answer first.
+    PeakEwma,
 }
 
 /// What a server may use. `None` is no limit.

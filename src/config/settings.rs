@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::layers;
 use super::settings_file::{
     CatalogFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile, ServersFile,
-    SettingsFile,
+    SettingsFile, SupervisionFile,
 };
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -18,6 +18,8 @@ use super::settings_file::{
 pub struct Settings {
     /// How servers are started, called and stopped.
     pub servers: ServersSettings,
+    /// How servers are watched, started again, spared, and run several times.
+    pub supervision: SupervisionSettings,
     /// The most of anything that can grow.
     pub limits: LimitsSettings,
     /// The embedding model.
@@ -87,6 +89,63 @@ impl ServersSettings {
             None => variable == name,
         })
     }
+}
+
+/// `[supervision]`. See `config/mcporch.toml` for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupervisionSettings {
+    /// Between two questions whether a server is well.
+    pub check_interval: Duration,
+    /// For the answer to such a question.
+    pub check_timeout: Duration,
+    /// Failed questions in a row after which a server is started again.
+    pub checks_failed_max: u32,
+    /// Such restarts without a healthy time in between, after which it counts as crashed.
+    pub check_restarts_max: u32,
+    /// Deaths and failed starts within `failures_window_s` after which a server counts as crashed.
+    pub failures_max: u32,
+    /// See `failures_max`.
+    pub failures_window: Duration,
+    /// Time without a fault after which all counts start anew.
+    pub healthy_after: Duration,
+    /// How long a crashed server is left alone before a call may try it once more.
+    pub cool_down: Duration,
+    /// A call waits for a restart that is due within that time.
+    pub restart_wait_max: Duration,
+    /// For calls in flight when a server is started again over its memory.
+    pub drain_timeout: Duration,
+    /// Between two looks at what a server uses.
+    pub watch_interval: Duration,
+    /// Share of one core above which it is warned, in percent.
+    pub cpu_warn_percent: f64,
+    /// Memory of a server and its children above which it is warned, in MB.
+    pub memory_warn_mb: u64,
+    /// Calls that wait for one server; more are refused as busy.
+    pub queue_len_max: usize,
+    /// Longest wait of a call for its turn.
+    pub queue_timeout: Duration,
+    /// Processes of one server at most, where its entry has no `resources.max_instances`.
+    pub instances_max: u32,
+    /// Calls in flight in each process of a server from which another is started, up to its most.
+    pub scale_up_calls: usize,
+    /// A process beyond the first that is unused for that long is stopped.
+    pub spare_idle_timeout: Duration,
+    /// Calls that fail in a row after which a server is spared. As Envoy counts.
+    pub breaker_failures_max: u32,
+    /// Least share of good calls, once there are `breaker_calls_min` within `breaker_window_s`.
+    pub breaker_good_share_min: f64,
+    /// See `breaker_good_share_min`.
+    pub breaker_calls_min: usize,
+    /// See `breaker_good_share_min`.
+    pub breaker_window: Duration,
+    /// How long a spared server gets no call; doubles while the one after it fails.
+    pub breaker_probe: Duration,
+    /// The longest such time.
+    pub breaker_probe_max: Duration,
+    /// Share of a server's calls that may be retries.
+    pub retry_share: f64,
+    /// Between two looks at whether the registry or the settings changed.
+    pub reload_interval: Duration,
 }
 
 /// `[limits]`.
@@ -262,6 +321,7 @@ impl From<SettingsFile> for Settings {
     fn from(file: SettingsFile) -> Self {
         Self {
             servers: file.servers.into(),
+            supervision: file.supervision.into(),
             limits: file.limits.into(),
             embedder: file.embedder.into(),
             index: file.index.into(),
@@ -296,6 +356,41 @@ impl From<ServersFile> for ServersSettings {
             pass_env: file.pass_env,
             repair_path: file.repair_path,
             login_shell_timeout: millis(file.login_shell_timeout_ms),
+        }
+    }
+}
+
+impl From<SupervisionFile> for SupervisionSettings {
+    fn from(file: SupervisionFile) -> Self {
+        let seconds = Duration::from_secs;
+        let millis = Duration::from_millis;
+        Self {
+            check_interval: seconds(file.check_interval_s),
+            check_timeout: seconds(file.check_timeout_s),
+            checks_failed_max: file.checks_failed_max,
+            check_restarts_max: file.check_restarts_max,
+            failures_max: file.failures_max,
+            failures_window: seconds(file.failures_window_s),
+            healthy_after: seconds(file.healthy_after_s),
+            cool_down: seconds(file.cool_down_s),
+            restart_wait_max: millis(file.restart_wait_max_ms),
+            drain_timeout: seconds(file.drain_timeout_s),
+            watch_interval: seconds(file.watch_interval_s),
+            cpu_warn_percent: file.cpu_warn_percent,
+            memory_warn_mb: file.memory_warn_mb,
+            queue_len_max: file.queue_len_max,
+            queue_timeout: seconds(file.queue_timeout_s),
+            instances_max: file.instances_max,
+            scale_up_calls: file.scale_up_calls,
+            spare_idle_timeout: seconds(file.spare_idle_timeout_s),
+            breaker_failures_max: file.breaker_failures_max,
+            breaker_good_share_min: file.breaker_good_share_min,
+            breaker_calls_min: file.breaker_calls_min,
+            breaker_window: seconds(file.breaker_window_s),
+            breaker_probe: millis(file.breaker_probe_ms),
+            breaker_probe_max: seconds(file.breaker_probe_max_s),
+            retry_share: file.retry_share,
+            reload_interval: seconds(file.reload_interval_s),
         }
     }
 }

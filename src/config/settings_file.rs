@@ -16,6 +16,8 @@ use super::{layers, tool_overrides};
 pub(super) struct SettingsFile {
     /// How servers are started, called and stopped.
     pub(super) servers: ServersFile,
+    /// How servers are watched, started again, spared, and run several times.
+    pub(super) supervision: SupervisionFile,
     /// The most that mcporch accepts of anything that can grow.
     pub(super) limits: LimitsFile,
     /// The model that turns texts into vectors.
@@ -87,6 +89,90 @@ pub(super) struct ServersFile {
     /// For asking the login shell, in milliseconds.
     #[schemars(range(min = 100, max = 60000))]
     pub(super) login_shell_timeout_ms: u64,
+}
+
+/// How servers are watched, started again, spared, and run several times.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SupervisionFile {
+    /// Between two questions whether a server is well, in seconds; 0 asks only servers whose entry has a `health_check`.
+    #[schemars(range(min = 0, max = 86400))]
+    pub(super) check_interval_s: u64,
+    /// For the answer to such a question, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) check_timeout_s: u64,
+    /// Failed questions in a row after which a server is started again.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) checks_failed_max: u32,
+    /// Such restarts without a healthy time in between, after which it counts as crashed.
+    #[schemars(range(min = 0, max = 1000))]
+    pub(super) check_restarts_max: u32,
+    /// Deaths and failed starts within `failures_window_s` after which a server counts as crashed.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) failures_max: u32,
+    /// See `failures_max`, in seconds.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) failures_window_s: u64,
+    /// Time without a fault after which all counts start anew, in seconds.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) healthy_after_s: u64,
+    /// How long a crashed server is left alone before a call may try it once more, in seconds.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) cool_down_s: u64,
+    /// A call waits for a restart that is due within that time, in milliseconds.
+    #[schemars(range(min = 0, max = 60000))]
+    pub(super) restart_wait_max_ms: u64,
+    /// For calls in flight when a server is started again over its memory, in seconds.
+    #[schemars(range(min = 0, max = 3600))]
+    pub(super) drain_timeout_s: u64,
+    /// Between two looks at what a server uses, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) watch_interval_s: u64,
+    /// Share of one core above which it is warned, in percent.
+    #[schemars(range(min = 1.0, max = 100_000.0))]
+    pub(super) cpu_warn_percent: f64,
+    /// Memory of a server and its children above which it is warned, in MB.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) memory_warn_mb: u64,
+    /// Calls that wait for one server; more are refused as busy.
+    #[schemars(range(min = 0, max = 65536))]
+    pub(super) queue_len_max: usize,
+    /// Longest wait of a call for its turn, in seconds.
+    #[schemars(range(min = 1, max = 86400))]
+    pub(super) queue_timeout_s: u64,
+    /// Processes of one server at most, where its entry has no `resources.max_instances`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) instances_max: u32,
+    /// Calls in flight in each process of a server from which another is started, up to its most.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(super) scale_up_calls: usize,
+    /// A process beyond the first that is unused for that long is stopped, in seconds.
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub(super) spare_idle_timeout_s: u64,
+    /// Calls that fail in a row after which a server is spared. As Envoy counts.
+    #[schemars(range(min = 1, max = 10000))]
+    pub(super) breaker_failures_max: u32,
+    /// Least share of good calls, once there are `breaker_calls_min` within `breaker_window_s`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) breaker_good_share_min: f64,
+    /// See `breaker_good_share_min`.
+    #[schemars(range(min = 1, max = 256))]
+    pub(super) breaker_calls_min: usize,
+    /// See `breaker_good_share_min`, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) breaker_window_s: u64,
+    /// How long a spared server gets no call; doubles while the one after it fails. In milliseconds.
+    #[schemars(range(min = 10, max = 600_000))]
+    pub(super) breaker_probe_ms: u64,
+    /// The longest such time, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) breaker_probe_max_s: u64,
+    /// Share of a server's calls that may be retries.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) retry_share: f64,
+    /// Between two looks at whether the registry or the settings changed, in seconds; 0 never looks.
+    #[schemars(range(min = 0, max = 3600))]
+    pub(super) reload_interval_s: u64,
 }
 
 /// The most that mcporch accepts of anything that can grow.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,11 +16,12 @@ use crate::history::{self, History};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
-use crate::supervisor::{Pool, PoolLimits, PoolServer};
-use crate::upstream::{Era, Limits, Listing, SalvageLimits, SearchPath, Spec};
+use crate::supervisor::{Pool, World};
+use crate::upstream::{Era, Listing, SalvageLimits, SearchPath};
 use crate::{embedder, index};
 
 use super::Ancestry;
+use super::pool_servers::{pool_servers, refusal};
 
 /// Longest wait for what is not known yet, before an answer says that nothing is known.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -61,17 +62,20 @@ impl App {
         let known_eras = known_eras(&catalog, &servers);
         let ancestry = Ancestry::of(config, env);
         let inherited = inherited_env(settings, env, &ancestry);
-        let pool_servers =
-            servers.iter().filter_map(|server| pool_server(server, settings, &inherited, &known_eras)).collect();
+        let pool_servers = pool_servers(config, &servers, &inherited, &known_eras);
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
         let sink = news.clone();
-        let pool = Arc::new(Pool::new(
-            pool_servers,
-            PoolLimits { salvage },
-            path.clone(),
-            Arc::new(move |event| sink.push(event)),
-        ));
+        let world = World {
+            salvage,
+            path: path.clone(),
+            events: Arc::new(move |event| sink.push(event)),
+            now: unix_now,
+            measure: |_pid| None,
+            http_get: Arc::new(|_url, _timeout| Box::pin(async { Err("not there yet".to_owned()) })),
+            starts_in_parallel: settings.servers.starts_in_parallel,
+        };
+        let pool = Arc::new(Pool::new(pool_servers, world));
 
         let embedder = Arc::new(LazyEmbedder::new(embedder::Options {
             model: settings.embedder.model.clone(),
@@ -199,7 +203,7 @@ fn index_kind(kind: IndexKind) -> index::Kind {
     }
 }
 
-fn key(server: &ServerConfig) -> ServerKey {
+pub(super) fn key(server: &ServerConfig) -> ServerKey {
     ServerKey { name: server.name.to_string(), fingerprint: server.fingerprint.clone() }
 }
 
@@ -221,58 +225,6 @@ fn inherited_env(settings: &Settings, env: &dyn Env, ancestry: &Ancestry) -> Vec
         env.all().into_iter().filter(|(name, _)| settings.servers.passes(name)).collect();
     inherited.push(ancestry.variable());
     inherited
-}
-
-fn pool_server(
-    server: &ServerConfig,
-    settings: &Settings,
-    inherited: &[(String, String)],
-    known_eras: &BTreeMap<ServerKey, Era>,
-) -> Option<PoolServer> {
-    let servers = &settings.servers;
-    let (command, args, declared, cwd) = match &server.launch {
-        Launch::Child { command, args, env, cwd } => (command.clone(), args.clone(), env.clone(), cwd.clone()),
-        Launch::Remote { .. } => (String::new(), Vec::new(), Vec::new(), None),
-    };
-    Some(PoolServer {
-        spec: Spec {
-            server: server.name.clone(),
-            command,
-            args,
-            env: declared,
-            inherited_env: inherited.to_vec(),
-            cwd,
-        },
-        limits: Limits {
-            start_timeout: server.start_timeout,
-            probe_timeout: servers.probe_timeout,
-            close_grace: servers.close_grace,
-            term_grace: servers.term_grace,
-            line_bytes_max: settings.limits.line_bytes_max,
-            stderr_tail_lines: servers.stderr_tail_lines,
-        },
-        call_timeout: server.call_timeout,
-        call_ceiling: servers.call_ceiling.max(server.call_timeout),
-        list_timeout: server.list_timeout,
-        idle_timeout: server.idle_timeout,
-        calls_in_flight_max: servers.calls_in_flight_max,
-        backoff_first: servers.restart_backoff,
-        backoff_max: servers.restart_backoff_max,
-        known_era: Mutex::new(known_eras.get(&key(server)).copied()),
-        refusal: refusal(server),
-    })
-}
-
-fn refusal(server: &ServerConfig) -> Option<String> {
-    match (&server.refusal, &server.launch) {
-        (Some(fault), _) => Some(fault.to_string()),
-        (None, Launch::Remote { .. }) => Some(format!(
-            "{}:{}: servers with a `url` are not supported by this version; only child processes are",
-            server.origin.file.display(),
-            server.origin.line
-        )),
-        (None, Launch::Child { .. }) => None,
-    }
 }
 
 fn source(server: &ServerConfig, salvage: SalvageLimits) -> Source {

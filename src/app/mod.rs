@@ -3,6 +3,7 @@
 
 mod build;
 mod guard;
+mod pool_servers;
 mod run;
 
 pub use build::App;

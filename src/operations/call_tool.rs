@@ -78,6 +78,7 @@ impl Operations {
             tool: &tool.key.tool,
             arguments,
             is_idempotent: tool.is_idempotent,
+            client: cx.client,
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
         };

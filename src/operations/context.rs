@@ -11,6 +11,8 @@ use crate::upstream::ProgressSink;
 pub struct OpContext {
     /// Cancelled when the caller no longer wants an answer.
     pub cancel: CancellationToken,
+    /// Which of several clients it is; `None` when there is but one.
+    pub client: Option<u64>,
     /// Gets the progress of a tool that runs.
     pub progress: Option<ProgressSink>,
 }

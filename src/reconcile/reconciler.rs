@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -117,12 +117,17 @@ impl fmt::Debug for Reconciler {
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    pub(super) sources: Vec<Source>,
-    overrides: Overrides,
+    wanted: RwLock<Arc<Wanted>>,
     catalog: Arc<Catalog>,
     embedder: Arc<LazyEmbedder>,
     state: Mutex<State>,
     known: watch::Sender<Arc<Known>>,
+}
+
+/// What the operator wants: replaced as a whole when the registry or the settings change.
+struct Wanted {
+    sources: Vec<Source>,
+    overrides: Overrides,
 }
 
 /// What the last reading of the catalog gave.
@@ -149,8 +154,9 @@ impl Reconciler {
         pool: Arc<Pool>,
     ) -> (Self, watch::Receiver<Arc<Known>>) {
         let (known, receiver) = watch::channel(Arc::new(Known::nothing()));
-        let overrides = Overrides::new(settings.overrides.clone());
-        let shared = Shared { settings, sources, overrides, catalog, embedder, state: Mutex::default(), known };
+        let wanted = Wanted { sources, overrides: Overrides::new(settings.overrides.clone()) };
+        let wanted = RwLock::new(Arc::new(wanted));
+        let shared = Shared { settings, wanted, catalog, embedder, state: Mutex::default(), known };
         (Self { shared: Arc::new(shared), turn: tokio::sync::Mutex::default(), pool }, receiver)
     }
 
@@ -160,14 +166,29 @@ impl Reconciler {
     /// When the catalog cannot be read or the index not be built; it is published too, as `fault`.
     pub async fn load(&self) -> Result<(), Error> {
         let _turn = self.turn.lock().await;
-        self.blocking("reading the catalog", |shared| {
+        let loaded = self.blocking("reading the catalog", |shared| {
             let loaded = shared.read_catalog().and_then(|()| {
                 shared.publish_servers();
                 shared.publish()
             });
             loaded.inspect_err(|fault| shared.publish_fault(fault))
-        })
-        .await
+        });
+        let loaded = loaded.await;
+        // What a server's tools are called tells whether it keeps state.
+        for (server, known) in &self.shared.state().servers {
+            self.pool.note_tools(server, known.tools.iter().map(|tool| tool.key.tool.as_str()));
+        }
+        loaded
+    }
+
+    /// Takes other servers and overrides in place of those it had, reads what the catalog knows of them, and publishes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn replace(&self, sources: Vec<Source>, overrides: Vec<Override>) -> Result<(), Error> {
+        let wanted = Wanted { sources, overrides: Overrides::new(overrides) };
+        *self.shared.wanted.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wanted);
+        self.load().await
     }
 
     /// Embeds what has no vector, and publishes.
@@ -206,7 +227,8 @@ impl Reconciler {
         let mut report = RefreshReport::default();
         let gate = Arc::new(tokio::sync::Semaphore::new(self.shared.settings.starts_in_parallel.max(1)));
         let mut asked = tokio::task::JoinSet::new();
-        for source in self.shared.sources.iter().filter(|source| servers.contains(&source.name)) {
+        let wanted = self.shared.wanted();
+        for source in wanted.sources.iter().filter(|source| servers.contains(&source.name)) {
             if let Some(why) = &source.refusal {
                 report.failed.insert(source.name.clone(), why.clone());
                 progress(Progress::Failed { server: source.name.clone(), why: why.clone() });
@@ -292,14 +314,16 @@ impl Reconciler {
             let listed_at = state.servers.get(&source.name).and_then(|loaded| loaded.known.listed_at);
             listed_at.is_some_and(|at| at > oldest)
         };
-        let stale = shared.sources.iter().filter(|source| source.refusal.is_none() && !is_fresh(source));
+        let wanted = shared.wanted();
+        let may_start = |source: &Source| source.refusal.is_none() && !self.pool.is_left_alone(&source.name);
+        let stale = wanted.sources.iter().filter(|source| may_start(source) && !is_fresh(source));
         stale.map(|source| source.name.clone()).collect()
     }
 
     /// All servers that may be started.
     #[must_use]
     pub fn all(&self) -> BTreeSet<ServerName> {
-        self.shared.sources.iter().map(|source| source.name.clone()).collect()
+        self.shared.wanted().sources.iter().map(|source| source.name.clone()).collect()
     }
 
     /// Whether a server that has just started says another version of itself than when it was listed.
@@ -395,16 +419,21 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn source(&self, server: &ServerName) -> Option<&Source> {
-        self.sources.iter().find(|source| source.name == *server)
+    fn wanted(&self) -> Arc<Wanted> {
+        self.wanted.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn source(&self, server: &ServerName) -> Option<Source> {
+        self.wanted().sources.iter().find(|source| source.name == *server).cloned()
     }
 
     /// Catalog → servers and tools in memory.
     fn read_catalog(&self) -> Result<(), Error> {
-        let keys: Vec<_> = self.sources.iter().map(|source| source.key.clone()).collect();
+        let wanted = self.wanted();
+        let keys: Vec<_> = wanted.sources.iter().map(|source| source.key.clone()).collect();
         let (generation, mut found) = self.catalog.load(&keys, (self.settings.now)())?;
         let mut servers = BTreeMap::new();
-        for source in &self.sources {
+        for source in &wanted.sources {
             let Some(mut known) = found.remove(&source.key) else { continue };
             let raws = std::mem::take(&mut known.tools);
             let tools = Listing::from_raw(&source.name, raws.iter().map(String::as_str), self.settings.salvage);
@@ -419,10 +448,11 @@ impl Shared {
     /// The tools in use with their texts, examples last: server by server, in each server's order.
     fn entries(&self, state: &State) -> Vec<(Entry, Vec<String>)> {
         let mut entries = Vec::new();
-        for source in &self.sources {
-            for tool in self.tools_of(source, state) {
+        let wanted = self.wanted();
+        for source in &wanted.sources {
+            for tool in wanted.tools_of(source, state) {
                 let tool_hints = source.tool_hints.get(&tool.key.tool).cloned().unwrap_or_default();
-                let (tool, tool_hints) = self.overrides.apply(tool, tool_hints);
+                let (tool, tool_hints) = wanted.overrides.apply(tool, tool_hints);
                 let mut texts = index::texts_to_embed(&tool, &source.hints, &tool_hints);
                 texts.extend(index::examples_to_embed(&tool_hints));
                 let server_hints = source.hints.clone();
@@ -431,29 +461,6 @@ impl Shared {
             }
         }
         entries
-    }
-
-    /// Aliases that other tools have as their names.
-    fn clashes(&self, state: &State) -> Vec<AliasClash> {
-        let tools: Vec<_> = if self.overrides.is_empty() {
-            Vec::new()
-        } else {
-            self.sources.iter().flat_map(|source| self.tools_of(source, state)).map(|tool| &tool.key).collect()
-        };
-        self.overrides.clashes(tools.iter().copied())
-    }
-
-    /// The tools of a server that are in use.
-    fn tools_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
-        self.taken_of(source, state).filter(|tool| self.overrides.hides(&tool.key).is_none())
-    }
-
-    /// The tools of a server that its entry lets through: its own list, or the registry's until there is one.
-    fn taken_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
-        let loaded = state.servers.get(&source.name);
-        let listed = loaded.filter(|loaded| loaded.known.listed_at.is_some()).map(|loaded| loaded.tools.as_slice());
-        let tools: &[Arc<Tool>] = if source.refusal.is_some() { &[] } else { listed.unwrap_or(&source.static_tools) };
-        tools.iter().filter(|tool| source.takes(&tool.key.tool))
     }
 
     /// How many texts there are, if the index that readers have is of this very state and lacks no vector: then building it
@@ -540,8 +547,9 @@ impl Shared {
         }
         let servers = {
             let state = self.state();
-            let tools = |source: &Source| self.tools_of(source, &state).count();
-            self.sources.iter().map(|source| (source.name.clone(), view(source, &state, tools(source)))).collect()
+            let wanted = self.wanted();
+            let tools = |source: &Source| wanted.tools_of(source, &state).count();
+            wanted.sources.iter().map(|source| (source.name.clone(), view(source, &state, tools(source)))).collect()
         };
         self.known.send_modify(|known| {
             let mut changed = Known::clone(known);
@@ -573,13 +581,14 @@ impl Shared {
         }
         // The index keeps its own compact copies; what is kept here would be a second one.
         state.vectors = HashMap::new();
-        let servers = self
+        let wanted = self.wanted();
+        let servers = wanted
             .sources
             .iter()
-            .map(|source| (source.name.clone(), view(source, &state, self.tools_of(source, &state).count())))
+            .map(|source| (source.name.clone(), view(source, &state, wanted.tools_of(source, &state).count())))
             .collect();
-        let taken = self.sources.iter().flat_map(|source| self.taken_of(source, &state));
-        let overruled = self.overrides.report(taken, self.clashes(&state));
+        let taken = wanted.sources.iter().flat_map(|source| wanted.taken_of(source, &state));
+        let overruled = wanted.overrides.report(taken, wanted.clashes(&state));
         drop(state);
         let entries = entries.into_iter().map(|(entry, _)| entry).collect();
         let snapshot = Snapshot::build(
@@ -611,6 +620,31 @@ impl Shared {
             changed.fault = Some(fault.clone());
             *known = Arc::new(changed);
         });
+    }
+}
+
+impl Wanted {
+    /// Aliases that other tools have as their names.
+    fn clashes(&self, state: &State) -> Vec<AliasClash> {
+        let tools: Vec<_> = if self.overrides.is_empty() {
+            Vec::new()
+        } else {
+            self.sources.iter().flat_map(|source| self.tools_of(source, state)).map(|tool| &tool.key).collect()
+        };
+        self.overrides.clashes(tools.iter().copied())
+    }
+
+    /// The tools of a server that are in use.
+    fn tools_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
+        self.taken_of(source, state).filter(|tool| self.overrides.hides(&tool.key).is_none())
+    }
+
+    /// The tools of a server that its entry lets through: its own list, or the registry's until there is one.
+    fn taken_of<'a>(&'a self, source: &'a Source, state: &'a State) -> impl Iterator<Item = &'a Arc<Tool>> {
+        let loaded = state.servers.get(&source.name);
+        let listed = loaded.filter(|loaded| loaded.known.listed_at.is_some()).map(|loaded| loaded.tools.as_slice());
+        let tools: &[Arc<Tool>] = if source.refusal.is_some() { &[] } else { listed.unwrap_or(&source.static_tools) };
+        tools.iter().filter(|tool| source.takes(&tool.key.tool))
     }
 }
 

@@ -39,6 +39,8 @@ impl News {
             match event {
                 Event::Started(server, hello) => waiting.entry(server).or_default().started = Some(hello),
                 Event::ToolsChanged(server) => waiting.entry(server).or_default().has_changed_tools = true,
+                // What concerns its tools alone is news here.
+                Event::Told(..) | Event::Crashed(..) | Event::Recovered(_) | Event::OverLimit(..) => return,
             }
         }
         self.arrived.notify_one();

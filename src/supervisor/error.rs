@@ -6,6 +6,46 @@ use std::time::Duration;
 use crate::domain::ServerName;
 use crate::upstream;
 
+/// What is wrong with a server that does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Its session failed: it did not start, or died.
+    #[error(transparent)]
+    Session(#[from] upstream::Error),
+    /// A server that it needs does not run.
+    #[error("server {server} needs server {dependency} (depends_on), which does not run: {why}")]
+    Dependency {
+        /// Who needs.
+        server: ServerName,
+        /// Who is needed.
+        dependency: ServerName,
+        /// What is wrong with that one.
+        why: String,
+    },
+    /// It runs and does not answer.
+    #[error("server {server} failed {count} checks in a row (health_check): {last}")]
+    Checks {
+        /// Who.
+        server: ServerName,
+        /// How many.
+        count: u32,
+        /// What the last one said.
+        last: String,
+    },
+    /// It takes too much memory, again and again.
+    #[error(
+        "server {server} took {bytes} bytes of memory, more than the {max} it may (resources.max_memory), and was stopped"
+    )]
+    Memory {
+        /// Who.
+        server: ServerName,
+        /// What it took.
+        bytes: u64,
+        /// What it may take.
+        max: u64,
+    },
+}
+
 /// Why a call did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -23,29 +63,61 @@ pub enum Error {
         /// Where and what, in one line.
         why: String,
     },
+    /// The operator stopped it.
+    #[error("server {server} was stopped by the operator; `mcporch start --server {server}` starts it")]
+    Stopped {
+        /// Which one.
+        server: ServerName,
+    },
+    /// Taken out of use.
+    #[error("server {server} is in quarantine: {why}; `mcporch start --server {server}` lets it out")]
+    Quarantined {
+        /// Which one.
+        server: ServerName,
+        /// Why, in the operator's words.
+        why: String,
+    },
     /// It does not start; the fault is that of the last attempt.
-    #[error("{source}{}", retry(.retry_in))]
+    #[error("{source}{}", retry(.retry_in, *.has_given_up))]
     Down {
         /// What happened.
-        source: Arc<upstream::Error>,
+        source: Arc<Fault>,
         /// How long no new attempt is made.
         retry_in: Option<Duration>,
+        /// It failed so often that it is left alone for long.
+        has_given_up: bool,
+    },
+    /// It answers too few calls, so it is spared for a moment.
+    #[error(
+        "server {server} is spared for {:.1} s, since its last calls failed (servers.breaker_failures_max): {last}",
+        .retry_in.as_secs_f64()
+    )]
+    Spared {
+        /// Which one.
+        server: ServerName,
+        /// How long.
+        retry_in: Duration,
+        /// What the last failure was.
+        last: String,
     },
     /// It started, and the request failed.
     #[error(transparent)]
     Request(#[from] upstream::Error),
     /// Too many calls wait for it.
     #[error(
-        "server {server} is busy: {in_flight} calls are in flight and none ended in time (servers.calls_in_flight_max)"
+        "server {server} is busy: {in_flight} calls run and {waiting} wait (servers.calls_in_flight_max, \
+         servers.queue_len_max); try again when some have ended"
     )]
     Busy {
         /// Which one.
         server: ServerName,
         /// Calls that run.
         in_flight: usize,
+        /// Calls that wait.
+        waiting: usize,
     },
-    /// mcporch is on its way out.
-    #[error("mcporch is stopping; server {server} is no longer used")]
+    /// mcporch is on its way out, or the server was taken out of the registry.
+    #[error("server {server} is no longer used: mcporch stops, or the registry changed")]
     Stopping {
         /// Which one was asked for.
         server: ServerName,
@@ -57,7 +129,8 @@ impl Error {
     #[must_use]
     pub fn is_server_down(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Down { .. } | Self::Busy { .. } => true,
+            Self::Refused { .. } | Self::Down { .. } | Self::Busy { .. } | Self::Spared { .. } => true,
+            Self::Stopped { .. } | Self::Quarantined { .. } => true,
             Self::Request(fault) => fault.is_server_down(),
             Self::Unknown { .. } | Self::Stopping { .. } => false,
         }
@@ -68,8 +141,8 @@ impl Error {
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::Request(fault) => fault.may_have_run(),
-            Self::Unknown { .. } | Self::Refused { .. } | Self::Down { .. } => false,
-            Self::Busy { .. } | Self::Stopping { .. } => false,
+            Self::Unknown { .. } | Self::Refused { .. } | Self::Down { .. } | Self::Spared { .. } => false,
+            Self::Stopped { .. } | Self::Quarantined { .. } | Self::Busy { .. } | Self::Stopping { .. } => false,
         }
     }
 
@@ -80,6 +153,12 @@ impl Error {
     }
 }
 
-fn retry(retry_in: &Option<Duration>) -> String {
-    retry_in.map_or_else(String::new, |after| format!("; the next attempt is made after {:.1} s", after.as_secs_f64()))
+fn retry(retry_in: &Option<Duration>, has_given_up: bool) -> String {
+    let Some(after) = retry_in else { return String::new() };
+    let seconds = after.as_secs_f64();
+    if has_given_up {
+        format!("; it failed too often and is left alone for {seconds:.0} s, unless `mcporch restart` is told to try")
+    } else {
+        format!("; the next attempt is made after {seconds:.1} s")
+    }
 }

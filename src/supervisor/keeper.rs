@@ -1,39 +1,38 @@
-//! The task that owns one server: starts it when asked, hears of its death, stops it when it is idle.
+//! The task that owns one instance: hears what happens, asks the machine what that means, and does it.
 
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::domain::error_chain;
-use crate::upstream::{self, Notice, SearchPath, Session};
+use crate::upstream::{Notice, SearchPath, Session};
 
-use super::Error;
-use super::pool::{Event, EventSink, PoolServer, Usage};
+use super::breaker::Breaker;
+use super::check::check;
+use super::error::Fault;
+use super::machine::{self, Action, Machine, Now, State, step};
+use super::pool::Servers;
+use super::settings::{Event, PoolServer, TreeUse, World};
+use super::usage::Usage;
+use super::{Error, chance};
 
-/// A server that lived at least this long had no bad start: its failures are forgotten.
-const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+/// A call that came so recently says that the server is in use: it is started again at once when it dies.
+const MISSED_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks at whether the last call in flight has ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
-/// What a server is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerState {
-    /// Not running, and nothing is wrong with that: a call starts it.
-    Dormant,
-    /// On its way up.
-    Starting,
-    /// Takes calls.
-    Ready,
-    /// Its last start failed; the next attempt waits.
-    Backoff,
-    /// Its configuration keeps it from starting.
-    Refused,
-    /// Gone with us.
-    Stopped,
+/// What the operator may ask of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Order {
+    Start,
+    Stop,
+    Restart,
+    Quarantine(String),
 }
 
 /// What others ask of the keeper.
@@ -42,229 +41,550 @@ pub(super) enum Message {
     Wake(oneshot::Sender<Result<Session, Error>>),
     /// Stop if nobody has called it since it started.
     RestIfUnused,
+    /// The operator's word; answered when it has been taken.
+    Order(Order, oneshot::Sender<()>),
+    /// The breaker opened or closed.
+    LookAtBreaker,
     /// Stop for good.
-    Stop(oneshot::Sender<()>),
+    End(oneshot::Sender<()>),
 }
 
 /// What others may look at without asking.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    pub(super) state: ServerState,
+    pub(super) state: State,
     pub(super) session: Option<Session>,
-    pub(super) fault: Option<Arc<upstream::Error>>,
+    pub(super) fault: Option<Arc<Fault>>,
+    pub(super) wait_until: Option<Instant>,
+    pub(super) is_kept: bool,
+    pub(super) why_quarantined: String,
     pub(super) starts: u64,
+    pub(super) restarts: u64,
+    /// Since when it is in this state, in seconds since 1970.
+    pub(super) since: i64,
+    pub(super) load: Option<Load>,
+    pub(super) warnings: Vec<String>,
 }
 
-type Start = Pin<Box<dyn Future<Output = Result<Session, upstream::Error>> + Send>>;
+/// What it used when it was looked at last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Load {
+    pub(super) tree: TreeUse,
+    pub(super) cpu_percent: f64,
+    at: Instant,
+}
 
-/// Owns one server. See [`Keeper::run`].
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Owns one instance. See [`Keeper::run`].
 pub(super) struct Keeper {
     pub(super) server: Arc<PoolServer>,
-    pub(super) path: watch::Receiver<Option<SearchPath>>,
-    pub(super) events: EventSink,
+    pub(super) world: World,
+    pub(super) others: Weak<Servers>,
     pub(super) usage: Arc<Usage>,
+    pub(super) breaker: Arc<Breaker>,
     pub(super) view: watch::Sender<View>,
     pub(super) inbox: mpsc::Receiver<Message>,
+    /// Beyond the first: rests sooner.
+    pub(super) is_spare: bool,
     pub(super) run: Run,
 }
 
 /// The keeper's own notes.
-#[derive(Default)]
 pub(super) struct Run {
-    starting: Option<Start>,
+    machine: Machine,
+    starting: Option<Pending<Result<Session, Fault>>>,
+    stopping: Option<Pending<()>>,
+    checking: Option<Pending<Result<(), String>>>,
+    measuring: Option<tokio::task::JoinHandle<Option<TreeUse>>>,
     waiters: Vec<oneshot::Sender<Result<Session, Error>>>,
     session: Option<Session>,
-    ready_since: Option<Instant>,
+    next_check: Option<Instant>,
+    next_look: Option<Instant>,
     calls_at_start: u64,
-    failures: u32,
-    retry_at: Option<Instant>,
-    fault: Option<Arc<upstream::Error>>,
+    answered_at_start: u64,
+    answered_at_check: u64,
+    checks_failed: u32,
+    fault: Option<Arc<Fault>>,
+    why_quarantined: String,
     starts: u64,
+    restarts: u64,
+    since: i64,
+    load: Option<Load>,
+    warnings: Vec<String>,
+}
+
+impl Run {
+    pub(super) fn new(is_manual: bool) -> Self {
+        Self {
+            machine: Machine::new(is_manual),
+            starting: None,
+            stopping: None,
+            checking: None,
+            measuring: None,
+            waiters: Vec::new(),
+            session: None,
+            next_check: None,
+            next_look: None,
+            calls_at_start: 0,
+            answered_at_start: 0,
+            answered_at_check: 0,
+            checks_failed: 0,
+            fault: None,
+            why_quarantined: String::new(),
+            starts: 0,
+            restarts: 0,
+            since: 0,
+            load: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// What woke the keeper.
 enum Woken {
     Message(Option<Message>),
-    Started(Result<Session, upstream::Error>),
+    Started(Result<Session, Fault>),
+    Stopped,
     Died(String),
-    IdleCheck,
+    Checked(Result<(), String>),
+    Measured(Option<TreeUse>),
+    Timer,
 }
 
 impl Keeper {
-    /// Runs until told to stop, or until nobody is left who could ask.
+    /// Runs until told to end, or until nobody is left who could ask.
     pub(super) async fn run(mut self) {
         loop {
-            let idle_check = self.idle_check_at();
+            let timer = self.next_timer();
+            let is_stopping = self.run.stopping.is_some();
             let woken = tokio::select! {
                 message = self.inbox.recv() => Woken::Message(message),
                 started = pending_or(self.run.starting.as_mut()) => Woken::Started(started),
-                how = died(self.run.session.as_ref()) => Woken::Died(how),
-                () = sleep_until(idle_check) => Woken::IdleCheck,
+                () = pending_or(self.run.stopping.as_mut()) => Woken::Stopped,
+                how = died(self.run.session.as_ref()), if !is_stopping => Woken::Died(how),
+                checked = pending_or(self.run.checking.as_mut()) => Woken::Checked(checked),
+                measured = pending_or(self.run.measuring.as_mut()) => Woken::Measured(measured.ok().flatten()),
+                () = sleep_until(timer) => Woken::Timer,
             };
             match woken {
-                Woken::Message(Some(Message::Wake(waiter))) => self.wake(waiter),
-                Woken::Message(Some(Message::RestIfUnused)) => self.rest_if_unused().await,
-                Woken::Message(Some(Message::Stop(done))) => {
-                    self.stop().await;
+                Woken::Message(Some(Message::End(done))) => {
+                    self.end().await;
                     let _nobody_waits = done.send(());
                     return;
                 }
-                Woken::Message(None) => return self.stop().await,
+                Woken::Message(None) => return self.end().await,
+                Woken::Message(Some(message)) => self.told(message),
                 Woken::Started(outcome) => self.started(outcome),
-                Woken::Died(how) => self.died(&how),
-                Woken::IdleCheck => self.rest_if_idle().await,
+                Woken::Stopped => self.stopped(),
+                Woken::Died(how) => self.died(how),
+                Woken::Checked(outcome) => self.checked(outcome),
+                Woken::Measured(tree) => self.measured(tree),
+                Woken::Timer => self.timer(),
             }
         }
     }
 
-    fn wake(&mut self, waiter: oneshot::Sender<Result<Session, Error>>) {
-        if let Some(session) = self.run.session.as_ref().filter(|session| session.is_alive()) {
-            let _gone = waiter.send(Ok(session.clone()));
-            return;
-        }
-        let left = self.run.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-        if let (Some(retry_in), Some(fault)) = (left.filter(|left| !left.is_zero()), &self.run.fault) {
-            let _gone = waiter.send(Err(Error::Down { source: fault.clone(), retry_in: Some(retry_in) }));
-            return;
-        }
-        self.run.waiters.push(waiter);
-        if self.run.starting.is_none() {
-            self.start();
+    fn told(&mut self, message: Message) {
+        match message {
+            Message::Wake(waiter) => {
+                self.run.waiters.push(waiter);
+                self.happens(machine::Event::Wanted);
+            }
+            Message::RestIfUnused => {
+                let is_unused = self.usage.calls.load(Ordering::Relaxed) == self.run.calls_at_start;
+                if is_unused && !self.usage.is_in_use() && !self.is_needed() {
+                    self.happens(machine::Event::Idle);
+                }
+            }
+            Message::Order(order, done) => {
+                let event = match order {
+                    Order::Start => machine::Event::Start,
+                    Order::Stop => machine::Event::Stop,
+                    Order::Restart => machine::Event::Restart,
+                    Order::Quarantine(why) => {
+                        self.run.why_quarantined = why;
+                        machine::Event::Quarantine
+                    }
+                };
+                self.happens(event);
+                let _nobody_waits = done.send(());
+            }
+            Message::LookAtBreaker => {
+                let event = match self.breaker.is_closed() {
+                    true => machine::Event::CheckPassed,
+                    // A server whose calls fail is looked at now, not at its next turn.
+                    false => {
+                        self.run.next_check = self.server.health.as_ref().map(|_| Instant::now());
+                        machine::Event::CheckFailed
+                    }
+                };
+                self.happens(event);
+            }
+            Message::End(_) => {}
         }
     }
 
-    fn start(&mut self) {
-        self.run.session = None;
+    /// Asks the machine what this means, and does what it says.
+    fn happens(&mut self, event: machine::Event) {
+        let before = self.run.machine.state();
+        let now = Now { at: Instant::now(), chance: chance() };
+        let (machine, actions) = step(&self.server.policy, &self.run.machine, event, now);
+        self.run.machine = machine;
+        if self.run.machine.state() != before {
+            self.run.since = (self.world.now)();
+        }
+        for action in actions {
+            self.perform(action);
+        }
+        self.show();
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Spawn => self.spawn(),
+            Action::AbortStart => self.run.starting = None,
+            Action::Kill { drain } => self.kill(drain),
+            Action::Serve => {
+                let Some(session) = self.run.session.clone() else { return };
+                for waiter in self.run.waiters.drain(..) {
+                    let _gone = waiter.send(Ok(session.clone()));
+                }
+            }
+            Action::Refuse => {
+                for waiter in std::mem::take(&mut self.run.waiters) {
+                    let _gone = waiter.send(Err(self.refusal()));
+                }
+            }
+            Action::TellCrashed => {
+                let why = self.run.fault.as_ref().map_or_else(String::new, |fault| error_chain(&**fault));
+                let name = &self.server.spec.server;
+                tracing::error!(server.name = %name, error = why, "server {name} failed too often and is left alone for now");
+                self.story(&format!("crashed: {why}"));
+                (self.world.events)(Event::Crashed(name.clone(), why));
+            }
+            Action::TellRecovered => {
+                self.story("recovered");
+                (self.world.events)(Event::Recovered(self.server.spec.server.clone()));
+            }
+        }
+    }
+
+    fn spawn(&mut self) {
+        self.forget_session();
+        self.run.restarts += u64::from(self.run.starts > 0);
         self.run.starts += 1;
-        let server = self.server.clone();
-        let mut path = self.path.clone();
-        let known_era = *server.known_era.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let events = self.events.clone();
-        let name = server.spec.server.clone();
-        let notices = Arc::new(move |notice: Notice| match notice {
-            Notice::ToolsChanged => events(Event::ToolsChanged(name.clone())),
-        });
-        self.run.starting = Some(Box::pin(async move {
-            // The search path is repaired once, behind; whoever starts first waits for it.
-            let path = match path.wait_for(Option::is_some).await {
-                Ok(path) => path.clone(),
-                Err(_) => None,
-            };
-            let path = path.unwrap_or_else(|| SearchPath::from_path(std::ffi::OsStr::new("")));
-            Session::start(&server.spec, &path, &server.limits, known_era, notices).await
-        }));
-        self.show(ServerState::Starting);
+        self.breaker.reset();
+        let (server, world, others) = (self.server.clone(), self.world.clone(), self.others.clone());
+        self.run.starting = Some(Box::pin(start(server, world, others)));
     }
 
-    fn started(&mut self, outcome: Result<Session, upstream::Error>) {
+    fn forget_session(&mut self) {
+        self.run.session = None;
+        self.run.checking = None;
+        self.run.measuring = None;
+        self.run.next_check = None;
+        self.run.next_look = None;
+        self.run.load = None;
+        self.run.warnings.clear();
+    }
+
+    fn kill(&mut self, drain: bool) {
+        let session = self.run.session.take();
+        self.forget_session();
+        let (usage, timeout) = (self.usage.clone(), self.server.drain_timeout);
+        self.run.stopping = Some(Box::pin(async move {
+            let Some(session) = session else { return };
+            if drain {
+                let quiet = async {
+                    while usage.is_in_use() {
+                        tokio::time::sleep(DRAIN_LOOK).await;
+                    }
+                };
+                let _still_busy = tokio::time::timeout(timeout, quiet).await;
+            }
+            session.stop().await;
+        }));
+    }
+
+    fn started(&mut self, outcome: Result<Session, Fault>) {
         self.run.starting = None;
         match outcome {
             Ok(session) => {
                 let hello = session.hello().clone();
-                *self.server.known_era.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(hello.era);
-                self.run.retry_at = None;
+                *self.server.known_era.lock().unwrap_or_else(PoisonError::into_inner) = Some(hello.era);
                 self.run.fault = None;
-                self.run.ready_since = Some(Instant::now());
                 self.run.calls_at_start = self.usage.calls.load(Ordering::Relaxed);
+                self.run.answered_at_start = self.usage.answered.load(Ordering::Relaxed);
+                self.run.answered_at_check = self.run.answered_at_start;
+                self.run.checks_failed = 0;
                 self.usage.touch();
-                for waiter in self.run.waiters.drain(..) {
-                    let _gone = waiter.send(Ok(session.clone()));
-                }
+                let now = Instant::now();
+                self.run.next_check = self.server.health.as_ref().map(|health| now + health.interval);
+                self.run.next_look = Some(now + self.server.watched.interval.min(Duration::from_secs(1)));
+                let pid = session.pid().map_or_else(String::new, |pid| format!(", pid {pid}"));
+                self.story(&format!("ready{pid}"));
                 self.run.session = Some(session);
-                self.show(ServerState::Ready);
-                (self.events)(Event::Started(self.server.spec.server.clone(), hello));
+                self.happens(machine::Event::Started);
+                (self.world.events)(Event::Started(self.server.spec.server.clone(), hello));
             }
             Err(fault) => {
-                self.failed(fault);
+                tracing::warn!(server.name = %self.server.spec.server, error = %error_chain(&fault), "a server did not start");
+                self.story(&format!("did not start: {}", error_chain(&fault)));
+                self.run.fault = Some(Arc::new(fault));
+                self.happens(machine::Event::StartFailed);
             }
         }
     }
 
-    fn failed(&mut self, fault: upstream::Error) {
-        let fault = Arc::new(fault);
-        let doubled = 2_u32.saturating_pow(self.run.failures.min(16));
-        let wait = (self.server.backoff_first * doubled).min(self.server.backoff_max);
-        self.run.failures += 1;
-        self.run.retry_at = Some(Instant::now() + wait);
-        self.run.fault = Some(fault.clone());
-        tracing::warn!(server.name = %self.server.spec.server, error = %error_chain(&*fault), "a server did not start");
-        for waiter in self.run.waiters.drain(..) {
-            let _gone = waiter.send(Err(Error::Down { source: fault.clone(), retry_in: None }));
-        }
-        self.show(ServerState::Backoff);
+    fn stopped(&mut self) {
+        self.run.stopping = None;
+        self.story("stopped");
+        self.happens(machine::Event::StopDone);
     }
 
-    fn died(&mut self, how: &str) {
-        let server = &self.server.spec.server;
+    fn died(&mut self, how: String) {
+        let server = self.server.spec.server.clone();
         let stderr = self.run.session.as_ref().map(Session::stderr_summary).unwrap_or_default();
-        tracing::warn!(server.name = %server, how, stderr, "server {server} {how}; the next call starts it again");
-        self.run.session = None;
-        let lived = self.run.ready_since.take().map(|since| since.elapsed()).unwrap_or_default();
-        if lived >= HEALTHY_AFTER {
-            self.run.failures = 0;
+        let has_served = self.usage.answered.load(Ordering::Relaxed) > self.run.answered_at_start;
+        let is_missed = self.usage.is_in_use() || self.usage.last_used().elapsed() < MISSED_WITHIN;
+        self.forget_session();
+        self.story(&how);
+        let fault = crate::upstream::Error::Died { server: server.clone(), how: how.clone(), stderr, was_sent: false };
+        self.run.fault = Some(Arc::new(fault.into()));
+        self.happens(machine::Event::Died { has_served, is_missed: is_missed && !self.is_spare });
+        let state = self.run.machine.state();
+        tracing::warn!(server.name = %server, how, ?state, "server {server} {how}");
+    }
+
+    /// What is due is done; what is not, stays.
+    fn timer(&mut self) {
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.run.machine.wakes_at(&self.server.policy)) {
+            self.happens(machine::Event::Tick);
         }
-        self.show(ServerState::Dormant);
-    }
-
-    fn idle_check_at(&self) -> Option<Instant> {
-        self.run.session.as_ref()?;
-        Some(self.usage.last_used() + self.server.idle_timeout)
-    }
-
-    async fn rest_if_idle(&mut self) {
-        let is_idle = self.usage.last_used().elapsed() >= self.server.idle_timeout;
-        match &self.run.session {
-            Some(session) if session.calls_in_flight() > 0 => self.usage.touch(),
-            Some(_) if is_idle => self.rest().await,
-            _ => {}
+        if is_due(self.run.next_look) {
+            self.look();
         }
-    }
-
-    async fn rest_if_unused(&mut self) {
-        let is_unused = self.usage.calls.load(Ordering::Relaxed) == self.run.calls_at_start;
-        if is_unused && self.run.session.as_ref().is_some_and(|session| session.calls_in_flight() == 0) {
-            self.rest().await;
+        if is_due(self.run.next_check) {
+            self.ask();
         }
-    }
-
-    async fn rest(&mut self) {
-        // Shown first, so that a call that comes now asks the keeper instead of using a server on its way out.
-        let session = self.run.session.take();
-        self.run.ready_since = None;
-        self.show(ServerState::Dormant);
-        if let Some(session) = session {
-            tracing::debug!(server.name = %self.server.spec.server, "server rests");
-            session.stop().await;
+        if is_due(self.idle_at()) {
+            if self.usage.is_in_use() || self.is_needed() {
+                self.usage.touch();
+            } else {
+                self.happens(machine::Event::Idle);
+            }
         }
     }
 
-    async fn stop(&mut self) {
+    fn next_timer(&self) -> Option<Instant> {
+        let wakes = self.run.machine.wakes_at(&self.server.policy);
+        [wakes, self.run.next_look, self.run.next_check, self.idle_at()].into_iter().flatten().min()
+    }
+
+    fn idle_at(&self) -> Option<Instant> {
+        self.run.session.as_ref().filter(|_| !self.run.machine.is_kept())?;
+        let timeout = if self.is_spare { self.server.spare_idle_timeout } else { self.server.idle_timeout };
+        Some(self.usage.last_used() + timeout)
+    }
+
+    /// Whether a server that runs needs this one.
+    fn is_needed(&self) -> bool {
+        self.others.upgrade().is_some_and(|others| others.is_needed(&self.server.spec.server))
+    }
+
+    /// Begins a health check, unless calls have just shown how it is.
+    fn ask(&mut self) {
+        let (Some(health), Some(session)) = (self.server.health.clone(), self.run.session.clone()) else {
+            self.run.next_check = None;
+            return;
+        };
+        self.run.next_check = Some(Instant::now() + health.interval);
+        let answered = self.usage.answered.load(Ordering::Relaxed);
+        let has_answered = std::mem::replace(&mut self.run.answered_at_check, answered) != answered;
+        let is_trusted = self.breaker.is_closed();
+        if has_answered && is_trusted {
+            return self.checked(Ok(()));
+        }
+        // A server may do one thing at a time: while it works on a call, its silence means nothing.
+        if (self.usage.is_in_use() && is_trusted) || self.run.checking.is_some() {
+            return;
+        }
+        let (salvage, http_get) = (self.world.salvage, self.world.http_get.clone());
+        self.run.checking = Some(Box::pin(check(session, health, salvage, http_get)));
+    }
+
+    fn checked(&mut self, outcome: Result<(), String>) {
+        self.run.checking = None;
+        match outcome {
+            Ok(()) => {
+                self.run.checks_failed = 0;
+                if !self.breaker.is_closed() {
+                    return;
+                }
+                if self.run.machine.state() == State::Degraded {
+                    self.happens(machine::Event::CheckPassed);
+                }
+            }
+            Err(last) => {
+                let server = self.server.spec.server.clone();
+                self.run.checks_failed += 1;
+                let count = self.run.checks_failed;
+                tracing::warn!(server.name = %server, count, error = last, "server {server} failed a health check");
+                self.story(&format!("failed a health check: {last}"));
+                self.run.fault = Some(Arc::new(Fault::Checks { server, count, last }));
+                self.happens(machine::Event::CheckFailed);
+            }
+        }
+    }
+
+    /// Begins to measure what it uses.
+    fn look(&mut self) {
+        self.run.next_look = Some(Instant::now() + self.server.watched.interval);
+        let Some(pid) = self.run.session.as_ref().and_then(Session::pid) else { return };
+        let measure = self.world.measure;
+        if self.run.measuring.is_none() {
+            self.run.measuring = Some(tokio::task::spawn_blocking(move || measure(pid)));
+        }
+    }
+
+    fn measured(&mut self, tree: Option<TreeUse>) {
+        self.run.measuring = None;
+        let Some(tree) = tree.filter(|_| self.run.session.is_some()) else { return };
+        let now = Instant::now();
+        let cpu_percent = match &self.run.load {
+            Some(last) => {
+                let seconds = now.saturating_duration_since(last.at).as_secs_f64().max(1e-3);
+                tree.cpu_time.saturating_sub(last.tree.cpu_time).as_secs_f64() / seconds * 100.0
+            }
+            None => 0.0,
+        };
+        self.run.load = Some(Load { tree, cpu_percent, at: now });
+        self.warn(&tree, cpu_percent);
+        let server = self.server.spec.server.clone();
+        match self.server.watched.memory_max_bytes {
+            Some(max) if tree.memory_bytes > max => {
+                let fault = Fault::Memory { server: server.clone(), bytes: tree.memory_bytes, max };
+                tracing::warn!(server.name = %server, error = %fault, "a server takes too much memory and is started again");
+                self.story(&format!("takes {} bytes of memory of {max} allowed: started again", tree.memory_bytes));
+                (self.world.events)(Event::OverLimit(server, fault.to_string()));
+                self.run.fault = Some(Arc::new(fault));
+                self.happens(machine::Event::OverLimit);
+            }
+            _ => self.show(),
+        }
+    }
+
+    /// Keeps the list of warnings, and tells of each that is new.
+    fn warn(&mut self, tree: &TreeUse, cpu_percent: f64) {
+        let watched = &self.server.watched;
+        let mut warnings = Vec::new();
+        if cpu_percent > watched.cpu_warn_percent {
+            warnings.push(format!("processor use is above {:.0} %", watched.cpu_warn_percent));
+        }
+        if tree.memory_bytes > watched.memory_warn_bytes {
+            warnings.push(format!("memory is above {} MB", watched.memory_warn_bytes / 1_000_000));
+        }
+        let server = self.server.spec.server.clone();
+        for warning in warnings.iter().filter(|warning| !self.run.warnings.contains(warning)) {
+            tracing::warn!(server.name = %server, "server {server}: {warning}");
+            self.story(warning);
+            (self.world.events)(Event::OverLimit(server.clone(), format!("server {server}: {warning}")));
+        }
+        self.run.warnings = warnings;
+    }
+
+    async fn end(&mut self) {
         self.inbox.close();
         self.run.starting = None;
         let server = &self.server.spec.server;
         for waiter in self.run.waiters.drain(..) {
             let _gone = waiter.send(Err(Error::Stopping { server: server.clone() }));
         }
+        // Messages that came before the inbox was closed are answered too.
+        while let Ok(message) = self.inbox.try_recv() {
+            if let Message::Wake(waiter) = message {
+                let _gone = waiter.send(Err(Error::Stopping { server: server.clone() }));
+            }
+        }
         let session = self.run.session.take();
-        self.show(ServerState::Stopped);
+        self.view.send_modify(|view| {
+            view.state = State::Stopped;
+            view.session = None;
+        });
+        if let Some(stopping) = self.run.stopping.take() {
+            stopping.await;
+        }
         if let Some(session) = session {
             session.stop().await;
+            self.story("stopped");
         }
     }
 
-    fn show(&self, state: ServerState) {
+    fn refusal(&self) -> Error {
+        let server = self.server.spec.server.clone();
+        let retry_in = self.run.machine.wait_until().map(|at| at.saturating_duration_since(Instant::now()));
+        match (self.run.machine.state(), &self.run.fault) {
+            (State::Quarantined, _) => Error::Quarantined { server, why: self.run.why_quarantined.clone() },
+            (State::Backoff | State::Failed, Some(fault)) => {
+                Error::Down { source: fault.clone(), retry_in, has_given_up: self.run.machine.state() == State::Failed }
+            }
+            _ => Error::Stopped { server },
+        }
+    }
+
+    /// A line of the server's story, for its own log.
+    fn story(&self, text: &str) {
+        (self.world.events)(Event::Told(self.server.spec.server.clone(), text.to_owned()));
+    }
+
+    fn show(&self) {
+        let run = &self.run;
         self.view.send_replace(View {
-            state,
-            session: self.run.session.clone(),
-            fault: self.run.fault.clone(),
-            starts: self.run.starts,
+            state: run.machine.state(),
+            session: run.session.clone().filter(|_| run.machine.state().is_up()),
+            fault: run.fault.clone(),
+            wait_until: run.machine.wait_until(),
+            is_kept: run.machine.is_kept(),
+            why_quarantined: run.why_quarantined.clone(),
+            starts: run.starts,
+            restarts: run.restarts,
+            since: run.since,
+            load: run.load,
+            warnings: run.warnings.clone(),
         });
     }
 }
 
-async fn pending_or(starting: Option<&mut Start>) -> Result<Session, upstream::Error> {
-    match starting {
-        Some(start) => start.await,
+/// Starts a process, those that it depends on first.
+async fn start(server: Arc<PoolServer>, mut world: World, others: Weak<Servers>) -> Result<Session, Fault> {
+    let name = server.spec.server.clone();
+    for dependency in &server.depends_on {
+        let Some(others) = others.upgrade() else { break };
+        if let Err(fault) = others.wake(dependency).await {
+            let why = error_chain(&fault);
+            return Err(Fault::Dependency { server: name, dependency: dependency.clone(), why });
+        }
+    }
+    // The search path is repaired once, behind; whoever starts first waits for it.
+    let path = match world.path.wait_for(Option::is_some).await {
+        Ok(path) => path.clone(),
+        Err(_) => None,
+    };
+    let path = path.unwrap_or_else(|| SearchPath::from_path(std::ffi::OsStr::new("")));
+    let known_era = *server.known_era.lock().unwrap_or_else(PoisonError::into_inner);
+    let events = world.events.clone();
+    let notices = Arc::new(move |notice: Notice| match notice {
+        Notice::ToolsChanged => events(Event::ToolsChanged(name.clone())),
+    });
+    Ok(Session::start(&server.spec, &path, &server.limits, known_era, notices).await?)
+}
+
+async fn pending_or<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
         None => std::future::pending().await,
     }
 }

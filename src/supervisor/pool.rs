@@ -2,76 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
-use crate::upstream::{
-    self, Answer, CallOptions, Era, Hello, Limits, Listing, ProgressSink, SalvageLimits, SearchPath, Session, Spec,
-};
+use crate::upstream::{self, Answer, CallOptions, Hello, Listing, ProgressSink};
 
-use super::Error;
-use super::keeper::{Keeper, Message, Run, ServerState, View};
+use super::keeper::{Message, Order};
+use super::machine::State;
+use super::order::layers;
+use super::place::{Instance, Place};
+use super::settings::{PoolServer, StartMode, World};
+use super::status::{self, ServerStatus};
+use super::{Error, chance};
 
-/// Messages that may wait for one keeper. Callers wait in turn when it is full.
-const INBOX_LEN: usize = 64;
 /// Attempts at one call at most, the first included.
 const ATTEMPTS_MAX: u32 = 3;
 /// Wait before the second attempt; doubled before each further one.
 const RETRY_WAIT_FIRST: Duration = Duration::from_millis(100);
-
-/// One server as the pool keeps it.
-#[derive(Debug)]
-pub struct PoolServer {
-    /// What to start.
-    pub spec: Spec,
-    /// Bounds of its sessions.
-    pub limits: Limits,
-    /// Longest silence of one call.
-    pub call_timeout: Duration,
-    /// Longest duration of one call, whatever its progress.
-    pub call_ceiling: Duration,
-    /// Longest duration of listing its tools.
-    pub list_timeout: Duration,
-    /// How long it may be unused before it is stopped.
-    pub idle_timeout: Duration,
-    /// Calls that run at once; more wait.
-    pub calls_in_flight_max: usize,
-    /// Wait after the first failed start; doubled after each further one.
-    pub backoff_first: Duration,
-    /// Longest such wait.
-    pub backoff_max: Duration,
-    /// Which era it spoke last time.
-    pub known_era: Mutex<Option<Era>>,
-    /// Why it must not be started, if so.
-    pub refusal: Option<String>,
-}
-
-/// Bounds of the pool as a whole.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolLimits {
-    /// What is taken from a tool list.
-    pub salvage: SalvageLimits,
-}
-
-/// News of a server.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// It started, and said this of itself.
-    Started(ServerName, Hello),
-    /// It says that its tools changed.
-    ToolsChanged(ServerName),
-}
-
-/// Takes the news; must not block.
-pub(super) type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
+/// How long calls of a server that a reload took away may go on; then it is stopped under them.
+const LEAVING_MAX: Duration = Duration::from_secs(30);
+/// Between two looks at whether they have ended.
+const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
 /// One call of a tool.
 #[derive(Clone)]
@@ -84,6 +43,8 @@ pub struct Call<'a> {
     pub arguments: &'a str,
     /// May it be tried again after a failure in mid-call?
     pub is_idempotent: bool,
+    /// Which client calls; a server that keeps state gets all calls of one client in one instance.
+    pub client: Option<u64>,
     /// Gets the progress.
     pub progress: Option<ProgressSink>,
     /// Cancels it.
@@ -105,113 +66,118 @@ pub struct Outcome {
     pub attempts: u32,
 }
 
-/// A server's state, for people.
-#[derive(Debug, Clone, Serialize)]
-pub struct ServerStatus {
-    /// Its name.
-    pub server: ServerName,
-    /// What it is doing.
-    pub state: ServerState,
-    /// Process id while it runs.
-    pub pid: Option<u32>,
-    /// How often it was started.
-    pub starts: u64,
-    /// Calls it was given.
-    pub calls: u64,
-    /// Why it is not running, if that is a fault.
-    pub fault: Option<String>,
-}
-
-/// How much a server is used.
-#[derive(Debug)]
-pub(super) struct Usage {
-    pub(super) calls: AtomicU64,
-    epoch: Instant,
-    last_used_ms: AtomicU64,
-}
-
-impl Usage {
-    fn new() -> Self {
-        Self { calls: AtomicU64::new(0), epoch: Instant::now(), last_used_ms: AtomicU64::new(0) }
-    }
-
-    pub(super) fn touch(&self) {
-        let ms = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_used_ms.store(ms, Ordering::Relaxed);
-    }
-
-    pub(super) fn last_used(&self) -> Instant {
-        self.epoch + Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed))
-    }
+/// What a new configuration changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Applied {
+    /// Servers that were not there before.
+    pub added: Vec<ServerName>,
+    /// Servers whose entry is another; they were replaced.
+    pub changed: Vec<ServerName>,
+    /// Servers that are gone.
+    pub removed: Vec<ServerName>,
+    /// How many go on as they were.
+    pub kept: usize,
 }
 
 /// All servers. Must be made on a runtime; [`Pool::stop`] ends all servers and waits for their end.
 #[derive(Debug)]
 pub struct Pool {
-    servers: BTreeMap<ServerName, Place>,
-    limits: PoolLimits,
-    keepers: Mutex<JoinSet<()>>,
+    servers: Arc<Servers>,
 }
 
-/// Where one server's keeper is reached.
-#[derive(Debug)]
-struct Place {
-    server: Arc<PoolServer>,
-    usage: Arc<Usage>,
-    view: watch::Receiver<View>,
-    keeper: mpsc::Sender<Message>,
-    slots: Semaphore,
+/// What the pool and its keepers share.
+pub(super) struct Servers {
+    places: RwLock<BTreeMap<ServerName, Arc<Place>>>,
+    world: World,
+    tasks: Mutex<JoinSet<()>>,
+    is_stopping: AtomicBool,
+}
+
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Servers").field("names", &self.names()).finish_non_exhaustive()
+    }
 }
 
 impl Pool {
-    /// A pool of servers, none of them started. `path` brings the repaired search path when it is known; `events` gets
-    /// the news and must not block.
+    /// A pool of servers, none of them started.
     #[must_use]
-    pub fn new(
-        servers: Vec<PoolServer>,
-        limits: PoolLimits,
-        path: watch::Receiver<Option<SearchPath>>,
-        events: Arc<dyn Fn(Event) + Send + Sync>,
-    ) -> Self {
-        let mut keepers = JoinSet::new();
-        let mut places = BTreeMap::new();
-        for server in servers {
-            let name = server.spec.server.clone();
-            let server = Arc::new(server);
-            let state = if server.refusal.is_some() { ServerState::Refused } else { ServerState::Dormant };
-            let (view, viewer) = watch::channel(View { state, session: None, fault: None, starts: 0 });
-            let (keeper, inbox) = mpsc::channel(INBOX_LEN);
-            let usage = Arc::new(Usage::new());
-            let slots = Semaphore::new(server.calls_in_flight_max);
-            keepers.spawn(
-                Keeper {
-                    server: server.clone(),
-                    path: path.clone(),
-                    events: events.clone(),
-                    usage: usage.clone(),
-                    view,
-                    inbox,
-                    run: Run::default(),
-                }
-                .run(),
-            );
-            places.insert(name, Place { server, usage, view: viewer, keeper, slots });
-        }
-        Self { servers: places, limits, keepers: Mutex::new(keepers) }
+    pub fn new(servers: Vec<PoolServer>, world: World) -> Self {
+        let shared =
+            Servers { places: RwLock::default(), world, tasks: Mutex::default(), is_stopping: AtomicBool::new(false) };
+        let pool = Self { servers: Arc::new(shared) };
+        let _all_added = pool.apply(servers);
+        pool
     }
 
-    /// Calls a tool, starting its server if need be. Tries again, with growing waits, what never reached the server, and
-    /// what did when the call is idempotent and the server died of it.
+    /// Takes another set of servers. Those whose identity is the same go on untouched; one that is gone or changed takes no
+    /// more calls here, ends those it has, and stops behind. Starts nothing by itself.
+    pub fn apply(&self, servers: Vec<PoolServer>) -> Applied {
+        let shared = &self.servers;
+        let mut applied = Applied::default();
+        let mut left = std::mem::take(&mut *shared.places_mut());
+        let mut places = BTreeMap::new();
+        let mut leaving = Vec::new();
+        let mut tasks = shared.tasks();
+        for server in servers {
+            let name = server.spec.server.clone();
+            match left.remove(&name) {
+                Some(place) if place.server.identity == server.identity => {
+                    applied.kept += 1;
+                    places.insert(name, place);
+                    continue;
+                }
+                Some(place) => {
+                    leaving.push(place);
+                    applied.changed.push(name.clone());
+                }
+                None => applied.added.push(name.clone()),
+            }
+            let place = Place::new(server, shared.world.clone(), Arc::downgrade(shared), &mut tasks);
+            places.insert(name, Arc::new(place));
+        }
+        applied.removed = left.keys().cloned().collect();
+        leaving.extend(left.into_values());
+        for place in leaving {
+            tasks.spawn(leave(place));
+        }
+        drop(tasks);
+        *shared.places_mut() = places;
+        applied
+    }
+
+    /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does
+    /// not start is told in the log and tried again by itself.
+    ///
+    /// Cancel safe: those not yet asked stay as they are.
+    pub async fn start_eager(&self) {
+        let gate = Arc::new(Semaphore::new(self.servers.world.starts_in_parallel.max(1)));
+        let mut starts = JoinSet::new();
+        for place in self.servers.places().values() {
+            if place.server.start != StartMode::Eager || place.server.refusal.is_some() {
+                continue;
+            }
+            let (gate, place) = (gate.clone(), place.clone());
+            starts.spawn(async move {
+                let _slot = gate.acquire_owned().await;
+                // What is wrong was logged where it happened.
+                let _ended = order(&place, Order::Start).await;
+            });
+        }
+        while starts.join_next().await.is_some() {}
+    }
+
+    /// Calls a tool, starting its server if need be. Tries again, with growing waits and within the server's budget, what
+    /// never reached the server, and what did when the call is idempotent and the server died of it.
     ///
     /// Cancel safe.
     ///
     /// # Errors
     /// [`Error`], naming the server.
     pub async fn call(&self, call: &Call<'_>) -> Result<Outcome, Error> {
-        let place = self.place(call.server)?;
-        let _slot = place.slot().await?;
-        place.usage.calls.fetch_add(1, Ordering::Relaxed);
-        place.usage.touch();
+        let place = self.servers.place(call.server)?;
+        let _slot = place.slot(&call.cancel).await?;
+        place.retries.deposit();
         let options = CallOptions {
             timeout: place.server.call_timeout,
             ceiling: place.server.call_ceiling,
@@ -221,20 +187,16 @@ impl Pool {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let fault = match place.session(&call.cancel).await {
-                Ok(session) => match session.call_tool(call.tool, call.arguments, &options).await {
-                    Ok(answer) => {
-                        place.usage.touch();
-                        return Ok(Outcome { answer, attempts });
-                    }
-                    Err(fault) => Error::Request(fault),
-                },
+            let instance = place.choose(call.client);
+            let fault = match attempt(&place, &instance, call, &options, attempts == 1).await {
+                Ok(answer) => return Ok(Outcome { answer, attempts }),
                 Err(fault) => fault,
             };
-            if attempts == ATTEMPTS_MAX || !may_retry(&fault, call.is_idempotent) {
+            let may_retry = attempts < ATTEMPTS_MAX && may_retry(&fault, call.is_idempotent);
+            if !may_retry || !place.retries.take() {
                 return Err(fault);
             }
-            let wait = jittered(RETRY_WAIT_FIRST * 2_u32.pow(attempts - 1));
+            let wait = (RETRY_WAIT_FIRST * 2_u32.pow(attempts - 1)).mul_f64(0.5 + chance());
             tracing::info!(server.name = %call.server, error = %fault, attempts, "trying a call again");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -251,103 +213,323 @@ impl Pool {
     /// # Errors
     /// [`Error`], naming the server.
     pub async fn list_tools(&self, server: &ServerName, rest_after: bool) -> Result<(Hello, Listing), Error> {
-        let place = self.place(server)?;
-        let session = place.session(&CancellationToken::new()).await?;
-        let listing = session.list_tools(place.server.list_timeout, self.limits.salvage).await;
+        let place = self.servers.place(server)?;
+        let instance = place.first();
+        // Who asks for the tools of a server that only the operator starts is the operator: nothing else asks for them.
+        let is_manual = place.server.start == StartMode::Manual;
+        let is_down = instance.view.borrow().state == State::Stopped;
+        if is_manual && is_down {
+            order(&place, Order::Start).await?;
+        }
+        let session = instance.session(&place.server, &CancellationToken::new()).await?;
+        let listing = session.list_tools(place.server.list_timeout, self.servers.world.salvage).await;
         let hello = session.hello().clone();
         drop(session);
-        if rest_after {
+        if let Ok(listing) = &listing {
+            place.note_tools(listing.tools.iter().map(|tool| tool.key.tool.as_str()));
+        }
+        if is_manual && is_down && rest_after {
+            order(&place, Order::Stop).await?;
+        } else if rest_after {
             // Full or closed: then it is busy, or gone anyway.
-            let _busy = place.keeper.try_send(Message::RestIfUnused);
+            let _busy = instance.keeper.try_send(Message::RestIfUnused);
         }
         Ok((hello, listing?))
+    }
+
+    /// Tells what a server's tools are called, when they are known without asking it: that tells whether it keeps state.
+    pub fn note_tools<'a>(&self, server: &ServerName, names: impl Iterator<Item = &'a str>) {
+        if let Some(place) = self.servers.places().get(server) {
+            place.note_tools(names);
+        }
+    }
+
+    /// A client has left: what was kept for it is free.
+    pub fn forget_client(&self, client: u64) {
+        for place in self.servers.places().values() {
+            place.forget_client(client);
+        }
     }
 
     /// The state of each server, by name.
     #[must_use]
     pub fn status(&self) -> Vec<ServerStatus> {
-        let status = |(name, place): (&ServerName, &Place)| {
-            let view = place.view.borrow();
-            ServerStatus {
-                server: name.clone(),
-                state: view.state,
-                pid: view.session.as_ref().and_then(Session::pid),
-                starts: view.starts,
-                calls: place.usage.calls.load(Ordering::Relaxed),
-                fault: place.server.refusal.clone().or_else(|| view.fault.as_ref().map(ToString::to_string)),
-            }
-        };
-        self.servers.iter().map(status).collect()
+        self.servers.places().iter().map(|(name, place)| status::of_server(name, place)).collect()
     }
 
-    /// Whether a call could be tried now: not refused, and not waiting after a failed start.
+    /// Whether a call could be tried now: neither refused nor stopped, and not waiting after failures.
     #[must_use]
     pub fn is_usable(&self, server: &ServerName) -> bool {
-        self.servers.get(server).is_some_and(|place| {
-            !matches!(place.view.borrow().state, ServerState::Refused | ServerState::Backoff | ServerState::Stopped)
+        let is_open = |one: &Arc<Instance>| match one.view.borrow().state {
+            State::Dormant | State::Starting | State::Ready | State::Degraded | State::Stopping => {
+                one.breaker.is_closed()
+            }
+            State::Stopped | State::Backoff | State::Failed | State::Quarantined => false,
+        };
+        let places = self.servers.places();
+        places.get(server).is_some_and(|place| place.server.refusal.is_none() && place.instances().iter().any(is_open))
+    }
+
+    /// Whether only the operator starts it, or has stopped it: it must not be started to be listed.
+    #[must_use]
+    pub fn is_left_alone(&self, server: &ServerName) -> bool {
+        let places = self.servers.places();
+        places.get(server).is_some_and(|place| {
+            matches!(place.first().view.borrow().state, State::Stopped | State::Quarantined | State::Failed)
         })
     }
 
-    /// Stops all servers at once and waits until they are gone. Later calls fail.
+    /// Whether some server shall run without being called.
+    #[must_use]
+    pub fn has_kept(&self) -> bool {
+        self.servers.places().values().any(|place| place.instances().iter().any(|one| one.view.borrow().is_kept))
+    }
+
+    /// Starts these servers, those that they need first, and keeps them running until they are stopped. Waits until each is
+    /// up or has failed.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    pub async fn start(&self, names: &[ServerName]) -> Vec<(ServerName, Result<(), Error>)> {
+        self.order_all(names, Order::Start, false).await
+    }
+
+    /// Stops these servers, those that need others first. Calls do not start them again. Waits until each is gone.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    pub async fn stop_servers(&self, names: &[ServerName]) -> Vec<(ServerName, Result<(), Error>)> {
+        self.order_all(names, Order::Stop, true).await
+    }
+
+    /// Stops and starts these servers. Waits until each is up again or has failed.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    pub async fn restart(&self, names: &[ServerName]) -> Vec<(ServerName, Result<(), Error>)> {
+        self.order_all(names, Order::Restart, false).await
+    }
+
+    /// Takes a server out of use until it is started by the operator.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    ///
+    /// # Errors
+    /// [`Error`], naming the server.
+    pub async fn quarantine(&self, name: &ServerName, why: &str) -> Result<(), Error> {
+        order(&self.servers.place(name)?, Order::Quarantine(why.to_owned())).await
+    }
+
+    async fn order_all(
+        &self,
+        names: &[ServerName],
+        what: Order,
+        dependents_first: bool,
+    ) -> Vec<(ServerName, Result<(), Error>)> {
+        let mut layers = self.servers.layers();
+        if dependents_first {
+            layers.reverse();
+        }
+        let mut done = Vec::new();
+        for layer in layers {
+            let mut orders = JoinSet::new();
+            for name in layer.into_iter().filter(|name| names.contains(name)) {
+                let place = self.servers.place(&name);
+                let what = what.clone();
+                orders.spawn(async move {
+                    let ended = match place {
+                        Ok(place) => order(&place, what).await,
+                        Err(fault) => Err(fault),
+                    };
+                    (name, ended)
+                });
+            }
+            while let Some(ended) = orders.join_next().await {
+                done.extend(ended.ok());
+            }
+        }
+        done.sort_by(|(a, _), (b, _)| a.cmp(b));
+        done
+    }
+
+    /// Stops all servers, those that need others first, and waits until they are gone. Later calls fail.
     ///
     /// Not cancel safe: servers whose end was not waited for are killed when the runtime ends.
     pub async fn stop(&self) {
-        let mut waits = Vec::new();
-        for place in self.servers.values() {
-            let (done, wait) = oneshot::channel();
-            if place.keeper.send(Message::Stop(done)).await.is_ok() {
-                waits.push(wait);
+        self.servers.is_stopping.store(true, Ordering::Relaxed);
+        let mut layers = self.servers.layers();
+        layers.reverse();
+        for layer in layers {
+            let places = self.servers.places();
+            let mut ends = JoinSet::new();
+            for place in layer.iter().filter_map(|name| places.get(name)).cloned() {
+                ends.spawn(async move { end(&place).await });
             }
+            while ends.join_next().await.is_some() {}
         }
-        for wait in waits {
-            let _gone = wait.await;
-        }
-        let mut keepers = std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
-        while let Some(ended) = keepers.join_next().await {
+        let mut tasks = std::mem::take(&mut *self.servers.tasks());
+        while let Some(ended) = tasks.join_next().await {
             if let Err(fault) = ended {
                 tracing::error!(error = %fault, "a server's keeper failed");
             }
         }
     }
+}
 
-    fn place(&self, server: &ServerName) -> Result<&Place, Error> {
-        let place = self.servers.get(server).ok_or_else(|| Error::Unknown { server: server.to_string() })?;
+impl Servers {
+    fn places(&self) -> BTreeMap<ServerName, Arc<Place>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn places_mut(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<ServerName, Arc<Place>>> {
+        self.places.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that have ended are let go; one that failed has cost its own server only.
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(fault) = ended {
+                tracing::error!(error = %fault, "a server's keeper failed");
+            }
+        }
+        tasks
+    }
+
+    fn names(&self) -> Vec<ServerName> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    fn place(&self, server: &ServerName) -> Result<Arc<Place>, Error> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        let place = places.get(server).ok_or_else(|| Error::Unknown { server: server.to_string() })?;
         match &place.server.refusal {
             Some(why) => Err(Error::Refused { server: server.clone(), why: why.clone() }),
-            None => Ok(place),
+            None if self.is_stopping.load(Ordering::Relaxed) => Err(Error::Stopping { server: server.clone() }),
+            None => Ok(place.clone()),
+        }
+    }
+
+    fn layers(&self) -> Vec<Vec<ServerName>> {
+        let needs = self.places().iter().map(|(name, place)| (name.clone(), place.server.depends_on.clone())).collect();
+        layers(&needs)
+    }
+
+    /// Starts a server that another one needs, and waits for it.
+    pub(super) async fn wake(&self, server: &ServerName) -> Result<(), Error> {
+        let place = self.place(server)?;
+        let instance = place.first();
+        instance.usage.touch();
+        // Its start is bounded, but for circles: two that need each other would wait for ever.
+        let limit = place.server.limits.start_timeout * 2;
+        let woken =
+            tokio::time::timeout(limit, async { instance.session(&place.server, &CancellationToken::new()).await })
+                .await;
+        match woken {
+            Ok(session) => session.map(drop),
+            Err(_) => Err(Error::Stopping { server: server.clone() }),
+        }
+    }
+
+    /// Whether a server that runs, or is about to, needs this one.
+    pub(super) fn is_needed(&self, server: &ServerName) -> bool {
+        let is_active =
+            |one: &Arc<Instance>| matches!(one.view.borrow().state, State::Starting | State::Ready | State::Degraded);
+        self.places()
+            .values()
+            .any(|place| place.server.depends_on.contains(server) && place.instances().iter().any(is_active))
+    }
+
+    pub(super) fn add_instance_of(&self, place: &Place) -> Option<Arc<Instance>> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        place.add(&mut self.tasks())
+    }
+}
+
+/// One attempt at a call.
+async fn attempt(
+    place: &Place,
+    instance: &Instance,
+    call: &Call<'_>,
+    options: &CallOptions,
+    is_first: bool,
+) -> Result<Answer, Error> {
+    instance.admit(&place.server)?;
+    let usage = &instance.usage;
+    usage.calls.fetch_add(u64::from(is_first), Ordering::Relaxed);
+    let _in_flight = usage.begin();
+    let session = match instance.session(&place.server, &call.cancel).await {
+        Ok(session) => session,
+        Err(fault) => {
+            instance.breaker.forget();
+            return Err(fault);
+        }
+    };
+    let started = Instant::now();
+    let ended = session.call_tool(call.tool, call.arguments, options).await;
+    instance.note(&ended, started.elapsed());
+    Ok(ended?)
+}
+
+/// Gives an order to all instances of a server, and waits until it is done.
+async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
+    let name = place.server.spec.server.clone();
+    let mut instances = place.instances();
+    if what == Order::Start {
+        instances.truncate(1);
+    }
+    for instance in &instances {
+        let is_running = instance.view.borrow().state.is_up();
+        // A spare instance that rests has nothing to be restarted.
+        if what == Order::Restart && !is_running && !std::ptr::eq(&**instance, &*instances[0]) {
+            continue;
+        }
+        let (done, taken) = oneshot::channel();
+        let message = Message::Order(what.clone(), done);
+        instance.keeper.send(message).await.map_err(|_| Error::Stopping { server: name.clone() })?;
+        let _gone = taken.await;
+    }
+    match what {
+        Order::Start | Order::Restart => {
+            let session = instances[0].session(&place.server, &CancellationToken::new()).await;
+            session.map(drop)
+        }
+        Order::Stop | Order::Quarantine(_) => {
+            for instance in &instances {
+                let mut view = instance.view.clone();
+                // Bounded by the times that a stop has.
+                let _gone = view.wait_for(|view| view.state != State::Stopping).await;
+            }
+            Ok(())
         }
     }
 }
 
-impl Place {
-    /// The running session, or the one the keeper starts now.
-    async fn session(&self, cancel: &CancellationToken) -> Result<Session, Error> {
-        let running = self.view.borrow().session.clone();
-        if let Some(session) = running.filter(Session::is_alive) {
-            return Ok(session);
+/// Ends a server that a reload took away: once its calls are done, or have had their time.
+async fn leave(place: Arc<Place>) {
+    let quiet = async {
+        while place.in_flight() > 0 {
+            tokio::time::sleep(LEAVING_LOOK).await;
         }
-        let name = &self.server.spec.server;
-        let (waiter, answer) = oneshot::channel();
-        self.keeper.send(Message::Wake(waiter)).await.map_err(|_| Error::Stopping { server: name.clone() })?;
-        tokio::select! {
-            // The keeper answers within its own start time-out.
-            answer = answer => answer.unwrap_or_else(|_| Err(Error::Stopping { server: name.clone() })),
-            () = cancel.cancelled() => Err(cancelled(name)),
+    };
+    let _still_busy = tokio::time::timeout(LEAVING_MAX, quiet).await;
+    end(&place).await;
+}
+
+/// Ends all instances of a server, and waits for their end.
+async fn end(place: &Place) {
+    let mut waits = Vec::new();
+    for instance in place.instances() {
+        let (done, wait) = oneshot::channel();
+        if instance.keeper.send(Message::End(done)).await.is_ok() {
+            waits.push(wait);
         }
     }
-
-    async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
-        if let Ok(slot) = self.slots.try_acquire() {
-            return Ok(slot);
-        }
-        let busy =
-            || Error::Busy { server: self.server.spec.server.clone(), in_flight: self.server.calls_in_flight_max };
-        let waited = tokio::time::timeout(self.server.call_timeout, self.slots.acquire()).await;
-        waited.map_err(|_| busy())?.map_err(|_| busy())
+    for wait in waits {
+        let _gone = wait.await;
     }
 }
 
-fn cancelled(server: &ServerName) -> Error {
+pub(super) fn cancelled(server: &ServerName) -> Error {
     Error::Request(upstream::Error::Cancelled { server: server.clone() })
 }
 
@@ -357,13 +539,6 @@ fn may_retry(fault: &Error, is_idempotent: bool) -> bool {
         // A start that fails is tried again by the next call, after its wait: trying at once would only repeat it.
         Error::Down { .. } | Error::Request(_) => false,
         Error::Unknown { .. } | Error::Refused { .. } | Error::Busy { .. } | Error::Stopping { .. } => false,
+        Error::Stopped { .. } | Error::Quarantined { .. } | Error::Spared { .. } => false,
     }
-}
-
-/// Half to one and a half times the wait, so that callers who failed together do not come back together.
-fn jittered(wait: Duration) -> Duration {
-    use std::hash::{BuildHasher, Hasher};
-    // Each RandomState is seeded anew by the standard library: random enough for this, without a crate.
-    let random = std::hash::RandomState::new().build_hasher().finish() % 1000;
-    wait.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or(0)) / 1000.0)
 }

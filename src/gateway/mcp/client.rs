@@ -213,7 +213,7 @@ fn start_call(client: &Arc<Client>, asked: &Asked<'_>, tasks: &TaskTracker) {
     let mut call = RunningCall { client: client.clone(), id, cancel: cancel.clone(), is_modern, is_done: false };
     tasks.spawn(async move {
         let _slot = slot;
-        let cx = OpContext { cancel, progress };
+        let cx = OpContext { cancel, client: None, progress };
         let result = run(&call.client.operations, &cx, tool, arguments, is_modern).await;
         call.end(&result);
     });

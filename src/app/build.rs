@@ -16,7 +16,7 @@ use crate::history::{self, History};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
-use crate::supervisor::{Pool, World};
+use crate::supervisor::{Pool, PoolServer, World};
 use crate::upstream::{Era, Listing, SalvageLimits, SearchPath};
 use crate::{embedder, index};
 
@@ -39,7 +39,8 @@ pub struct App {
     pub embedder: Arc<LazyEmbedder>,
     /// What the user should know about the start: a damaged catalog, say. One line each.
     pub warnings: Vec<String>,
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
+    catalog: Arc<Catalog>,
     path: watch::Receiver<Option<SearchPath>>,
     /// The programs of the servers that may be started.
     programs: Vec<(ServerName, String)>,
@@ -56,6 +57,7 @@ impl App {
         let settings = &config.settings;
         let opened = Catalog::open(&config.home.index().join("catalog.sqlite"), settings.catalog.busy_timeout)?;
         let catalog = Arc::new(opened.catalog);
+        let kept_catalog = catalog.clone();
         let servers: Vec<&ServerConfig> = config.servers.iter().filter(|server| !server.disabled).collect();
         let salvage = salvage_limits(settings);
 
@@ -84,7 +86,7 @@ impl App {
             allow_download: settings.embedder.allow_download,
             show_progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
         }));
-        let sources = servers.iter().map(|server| source(server, salvage)).collect();
+        let sources = sources(&servers, salvage);
         let write_path = reconcile::Settings {
             index: index::Options {
                 kind: index_kind(settings.index.kind),
@@ -115,6 +117,7 @@ impl App {
             embedder,
             warnings: opened.warnings,
             pool,
+            catalog: kept_catalog,
             history,
             path,
             programs: servers.iter().filter_map(|server| program(server)).collect(),
@@ -143,6 +146,19 @@ impl App {
             history.stop().await;
         }
     }
+}
+
+/// What the pool and the write path are told of another configuration.
+pub(super) fn rooms_of(config: &Config, env: &dyn Env, app: &App) -> (Vec<PoolServer>, Vec<Source>) {
+    let servers: Vec<&ServerConfig> = config.servers.iter().filter(|server| !server.disabled).collect();
+    let inherited = inherited_env(&config.settings, env, &Ancestry::of(config, env));
+    let known_eras = known_eras(&app.catalog, &servers);
+    let sources = sources(&servers, salvage_limits(&config.settings));
+    (pool_servers(config, &servers, &inherited, &known_eras), sources)
+}
+
+fn sources(servers: &[&ServerConfig], salvage: SalvageLimits) -> Vec<Source> {
+    servers.iter().map(|server| source(server, salvage)).collect()
 }
 
 fn program(server: &ServerConfig) -> Option<(ServerName, String)> {
@@ -240,7 +256,7 @@ fn source(server: &ServerConfig, salvage: SalvageLimits) -> Source {
     }
 }
 
-fn tool_override(said: &ToolOverride) -> Override {
+pub(super) fn tool_override(said: &ToolOverride) -> Override {
     Override {
         pattern: said.pattern.clone(),
         alias: said.alias.clone(),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Env};
+use crate::config::{Config, Env, Request};
 use crate::gateway::mcp;
-use crate::reconcile;
 
+use super::behind::Behind;
 use super::{Ancestry, App, Recursion};
 
 /// Why it could not run.
@@ -25,29 +25,28 @@ pub enum Error {
 }
 
 /// Serves one client on stdin and stdout. Answers at once from what is known; refreshes behind. Returns when the client
-/// has closed its side or the process was told to stop, with every server gone.
+/// has closed its side or the process was told to stop, with every server gone. `request` and `env` are what `config` was read
+/// with: a changed configuration is read with them anew.
 ///
 /// # Errors
 /// [`Error`].
-pub async fn serve_stdio(config: &Config, env: &dyn Env) -> Result<(), Error> {
-    Ancestry::of(config, env).check()?;
+pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>) -> Result<(), Error> {
+    Ancestry::of(config, &*env).check()?;
     let limits = &config.settings.limits;
     let streams = mcp::stdio(limits.client_line_bytes_max, limits.line_bytes_max)?;
-    let app = App::build(config, env)?;
+    let app = Arc::new(App::build(config, &*env)?);
     for warning in &app.warnings {
         tracing::warn!("{warning}");
     }
     let stop = CancellationToken::new();
-    let follow = tokio::spawn(reconcile::follow(app.reconciler.clone(), app.news.clone(), stop.clone()));
+    let behind = Behind::start(&app, config, request, env, &stop);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
     let served = mcp::serve(Arc::clone(&app.operations), streams, client_limits, stop.clone()).await;
     stop.cancel();
     app.stop().await;
     signals.abort();
-    if let Err(fault) = follow.await {
-        tracing::error!(error = %fault, "the background task failed");
-    }
+    behind.end().await;
     Ok(served?)
 }
 

@@ -1,6 +1,7 @@
 //! `mcporch` alone: the MCP server that a client starts.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use crate::app;
 use crate::config::{self, ProcessEnv};
@@ -24,6 +25,6 @@ pub(super) async fn serve(global: &Global) -> anyhow::Result<Exit> {
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }
-    app::serve_stdio(&config, &ProcessEnv).await?;
+    app::serve_stdio(&config, global.request(), Arc::new(ProcessEnv)).await?;
     Ok(Exit::Done)
 }

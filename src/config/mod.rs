@@ -169,6 +169,16 @@ pub fn load(request: &Request, env: &dyn Env) -> Result<Config, Error> {
     })
 }
 
+/// The files whose change may change the configuration, be they there or not.
+#[must_use]
+pub fn files_to_watch(request: &Request, env: &dyn Env) -> Vec<PathBuf> {
+    let Ok(home) = Home::find(request.home.as_deref(), env) else { return Vec::new() };
+    let settings = request.settings_file.clone().unwrap_or_else(|| home.config().join("mcporch.toml"));
+    let mut files = registry::candidates(request, &home, env);
+    files.push(settings);
+    files
+}
+
 /// The JSON Schema (draft 2020-12) of the settings file, indented, with a line feed at its end. It is what
 /// `config/mcporch.schema.json` holds.
 ///

@@ -81,6 +81,19 @@ fn find_files(
     ("", in_user_folder.into_iter().collect())
 }
 
+/// Every file that may be read for this command line: those that are there, and those that would be if they were.
+pub(super) fn candidates(request: &Request, home: &Home, env: &dyn Env) -> Vec<PathBuf> {
+    if !request.registries.is_empty() {
+        return request.registries.clone();
+    }
+    if let Some(list) = set(env, "MCPORCH_REGISTRY") {
+        let files = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+        return files.map(|path| expand::tilde_path(&path, env)).collect();
+    }
+    let in_home = HOME_FILES.iter().map(|name| home.config().join(name));
+    in_home.chain(user_folder(env).map(|folder| folder.join(".mcp.json"))).collect()
+}
+
 /// The same file named twice is read once; otherwise each of its servers would be defined twice.
 fn each_once(files: Vec<PathBuf>, warnings: &mut Vec<Fault>) -> Vec<PathBuf> {
     let mut seen = Vec::new();

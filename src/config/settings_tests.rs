@@ -64,7 +64,7 @@ fn the_defaults_file_holds_every_setting_with_a_reason() {
 fn the_defaults_are_those_of_the_design() {
     let settings = Settings::default();
     assert_eq!(settings.servers.start_timeout, Duration::from_secs(60));
-    assert_eq!(settings.servers.restart_backoff, Duration::from_millis(500));
+    assert_eq!(settings.servers.restart_backoff, Duration::from_millis(100));
     assert_eq!(settings.limits.line_bytes_max, 64 << 20);
     assert_eq!((settings.index.kind, settings.log.level), (IndexKind::Auto, LogLevel::Info));
     assert_eq!((settings.embedder.onnx_runtime, settings.log.file), (None, None));

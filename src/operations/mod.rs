@@ -26,6 +26,7 @@ mod replay;
 mod request_vector;
 mod resolve;
 mod route;
+mod servers;
 mod slim_schema;
 mod steps;
 #[cfg(test)]
@@ -46,10 +47,12 @@ pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use record_route::Ending;
 pub use replay::Replayed;
 pub use route::Routed;
+pub use servers::{Acted, Reload, Reloaded, Selection};
 pub use slim_schema::{compact_schema, schema_within};
 pub use steps::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -86,7 +89,6 @@ pub struct OperationSettings {
 }
 
 /// All verbs. Cheap to share.
-#[derive(Debug)]
 pub struct Operations {
     settings: OperationSettings,
     pool: Arc<Pool>,
@@ -98,6 +100,13 @@ pub struct Operations {
     learning: learned::Learning,
     choices: record_route::OpenChoices,
     answered: answered::Answered,
+    reload: OnceLock<Reload>,
+}
+
+impl fmt::Debug for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operations").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Operations {
@@ -125,6 +134,7 @@ impl Operations {
             learning,
             choices: record_route::OpenChoices::default(),
             answered: answered::Answered::default(),
+            reload: OnceLock::new(),
         }
     }
 

@@ -29,6 +29,7 @@ pub struct News {
 struct Latest {
     started: Option<Hello>,
     has_changed_tools: bool,
+    is_new: bool,
 }
 
 impl News {
@@ -43,6 +44,12 @@ impl News {
                 Event::Told(..) | Event::Crashed(..) | Event::Recovered(_) | Event::OverLimit(..) => return,
             }
         }
+        self.arrived.notify_one();
+    }
+
+    /// Notes a server that was not there before: its tools may be asked for. Never blocks.
+    pub fn push_new(&self, server: ServerName) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(server).or_default().is_new = true;
         self.arrived.notify_one();
     }
 
@@ -65,8 +72,15 @@ pub async fn follow(reconciler: Arc<Reconciler>, news: Arc<News>, stop: Cancella
         loop {
             tokio::select! {
                 latest = news.take() => {
+                    let new: BTreeSet<_> =
+                        latest.iter().filter(|(_, latest)| latest.is_new).map(|(server, _)| server.clone()).collect();
                     let changed = needing_a_list(&reconciler, latest);
                     note(refresh(&reconciler, &changed, false).await, "following a server");
+                    if !new.is_empty() {
+                        let unlisted = reconciler.stale().intersection(&new).cloned().collect();
+                        note(refresh(&reconciler, &unlisted, true).await, "listing a new server");
+                        note(fill(&reconciler).await, "embedding the tools of a new server");
+                    }
                 }
                 _ = look.tick() => note(catch_up(&reconciler).await, "following other processes"),
             }
@@ -92,6 +106,10 @@ async fn refresh(reconciler: &Reconciler, servers: &BTreeSet<ServerName>, rest_a
         return Ok(());
     }
     reconciler.refresh(servers, rest_after, silent()).await.map(drop)
+}
+
+async fn fill(reconciler: &Reconciler) -> Result<(), Error> {
+    reconciler.fill_vectors(silent()).await.map(drop)
 }
 
 async fn catch_up(reconciler: &Reconciler) -> Result<(), Error> {

@@ -279,6 +279,12 @@ impl Pool {
         })
     }
 
+    /// Whether only the operator starts it.
+    #[must_use]
+    pub fn is_manual(&self, server: &ServerName) -> bool {
+        self.servers.places().get(server).is_some_and(|place| place.server.start == StartMode::Manual)
+    }
+
     /// Whether some server shall run without being called.
     #[must_use]
     pub fn has_kept(&self) -> bool {

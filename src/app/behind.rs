@@ -1,0 +1,54 @@
+//! What goes on behind the requests of a running mcporch: lists are refreshed, a changed configuration is taken, servers that
+//! shall run from the beginning are started.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Env, Request};
+use crate::reconcile;
+
+use super::App;
+use super::reload::{Reloader, reload_of};
+
+/// The background tasks. [`Behind::end`] waits for them.
+#[derive(Debug)]
+pub(super) struct Behind {
+    tasks: JoinSet<()>,
+}
+
+impl Behind {
+    /// Starts them; they run until `stop` is cancelled. `request` and `env` are what `config` was read with, to read it anew.
+    pub(super) fn start(
+        app: &Arc<App>,
+        config: &Config,
+        request: Request,
+        env: Arc<dyn Env>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reconcile::follow(app.reconciler.clone(), app.news.clone(), stop.clone()));
+        let interval = config.settings.supervision.reload_interval;
+        let reloader = Reloader::new(request, env, app.clone(), config.clone());
+        app.operations.reload_with(reload_of(&reloader));
+        tasks.spawn(reloader.follow(interval, stop.clone()));
+        let (pool, stop) = (app.pool.clone(), stop.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = pool.start_eager() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        Self { tasks }
+    }
+
+    /// Waits for their end; `stop` must have been cancelled.
+    pub(super) async fn end(mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(fault) = ended {
+                tracing::error!(error = %fault, "a background task failed");
+            }
+        }
+    }
+}

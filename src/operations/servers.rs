@@ -1,0 +1,194 @@
+//! The operator's verbs over servers: look, start, stop, restart, quarantine, and take a changed configuration.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ServerName, did_you_mean, error_chain};
+use crate::supervisor::{Applied, ServerState, ServerStatus};
+
+use super::{Error, Operations};
+
+/// Which servers are meant; nothing said means all.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// By name.
+    pub servers: Vec<String>,
+    /// By group.
+    pub groups: Vec<String>,
+    /// All, those too that only the operator starts.
+    pub all: bool,
+}
+
+/// How an order to one server ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Acted {
+    /// Which server.
+    pub server: ServerName,
+    /// Whether it is as ordered.
+    pub is_done: bool,
+    /// What it is doing now.
+    pub state: ServerState,
+    /// Its process while it runs.
+    pub pid: Option<u32>,
+    /// Why it is not as ordered.
+    pub message: Option<String>,
+}
+
+/// What taking the configuration anew came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Reloaded {
+    /// Which servers it concerns.
+    pub servers: Applied,
+    /// Settings that changed and count only after a new start of mcporch, as `section.key`.
+    pub needs_restart: Vec<String>,
+    /// What is odd in the new configuration, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Takes the configuration anew; an error leaves the old one in force and says what is wrong with the new one.
+pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Reloaded, String>> + Send>> + Send + Sync>;
+
+impl Operations {
+    /// How the chosen servers are. Starts nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a server or group that is not there.
+    pub fn server_status(&self, selection: &Selection) -> Result<Vec<ServerStatus>, Error> {
+        let all = self.pool.status();
+        let names = chosen(&all, selection)?;
+        Ok(all.into_iter().filter(|status| names.contains(&status.server)).collect())
+    }
+
+    /// Starts the chosen servers and keeps them running until they are stopped. Of all servers, those that only the operator
+    /// starts are left out unless `all` is said. Waits until each is up or has failed.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    pub async fn start_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+        let mut names = chosen(&self.pool.status(), selection)?;
+        if selection.servers.is_empty() && selection.groups.is_empty() && !selection.all {
+            names.retain(|name| !self.pool.is_manual(name));
+        }
+        let ended = self.pool.start(&names).await;
+        Ok(self.acted(ended))
+    }
+
+    /// Stops the chosen servers; calls do not start them again. Waits until each is gone.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn stop_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+        let names = chosen(&self.pool.status(), selection)?;
+        let ended = self.pool.stop_servers(&names).await;
+        Ok(self.acted(ended))
+    }
+
+    /// Stops and starts the chosen servers. Of all servers only those are meant that run, or tried to. Waits until each is up
+    /// again or has failed.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    pub async fn restart_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+        let all = self.pool.status();
+        let mut names = chosen(&all, selection)?;
+        if selection.servers.is_empty() && selection.groups.is_empty() {
+            let is_off = |status: &ServerStatus| {
+                let off = [ServerState::Stopped, ServerState::Dormant, ServerState::Quarantined, ServerState::Refused];
+                off.contains(&status.state)
+            };
+            let off: Vec<&ServerName> = all.iter().filter(|one| is_off(one)).map(|one| &one.server).collect();
+            names.retain(|name| !off.contains(&name));
+        }
+        let ended = self.pool.restart(&names).await;
+        Ok(self.acted(ended))
+    }
+
+    /// Takes one server out of use until the operator starts it.
+    ///
+    /// Cancel safe: what was ordered goes on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and what keeps the order from being taken.
+    pub async fn quarantine_server(&self, server: &str, why: &str) -> Result<Acted, Error> {
+        let selection = Selection { servers: vec![server.to_owned()], ..Selection::default() };
+        let names = chosen(&self.pool.status(), &selection)?;
+        let Some(name) = names.first() else { return Err(nothing_of(server)) };
+        let why = if why.trim().is_empty() { "the operator said so" } else { why };
+        let ended = self.pool.quarantine(name, why).await;
+        self.acted(vec![(name.clone(), ended)]).pop().ok_or_else(|| nothing_of(server))
+    }
+
+    /// Takes the registry and the settings as they are now. Calls in flight go on; servers whose entry did not change are
+    /// not touched. A faulty configuration changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] with every fault of the new configuration.
+    pub async fn reload(&self) -> Result<Reloaded, Error> {
+        let Some(reload) = self.reload.get() else {
+            return Err(Error::InvalidInput {
+                what: "this mcporch reads its configuration once, when it starts".into(),
+            });
+        };
+        reload().await.map_err(|what| Error::InvalidInput { what })
+    }
+
+    /// Sets what [`Self::reload`] does. Only the first counts.
+    pub fn reload_with(&self, reload: Reload) {
+        let _set_before = self.reload.set(reload);
+    }
+
+    fn acted(&self, ended: Vec<(ServerName, Result<(), crate::supervisor::Error>)>) -> Vec<Acted> {
+        let status = self.pool.status();
+        let acted = ended.into_iter().filter_map(|(server, ended)| {
+            let now = status.iter().find(|one| one.server == server)?;
+            let message = ended.err().map(|fault| error_chain(&fault));
+            Some(Acted { state: now.state, pid: now.pid, is_done: message.is_none(), message, server })
+        });
+        acted.collect()
+    }
+}
+
+/// The names that are meant.
+fn chosen(all: &[ServerStatus], selection: &Selection) -> Result<Vec<ServerName>, Error> {
+    let mut chosen = Vec::new();
+    for wanted in &selection.servers {
+        let found = all.iter().find(|status| status.server.as_str() == wanted);
+        let known = all.iter().map(|status| status.server.as_str());
+        let found = found.ok_or_else(|| missing("server", wanted, known))?;
+        chosen.push(found.server.clone());
+    }
+    for group in &selection.groups {
+        let of_group: Vec<ServerName> =
+            all.iter().filter(|status| status.groups.contains(group)).map(|status| status.server.clone()).collect();
+        if of_group.is_empty() {
+            return Err(missing("group", group, all.iter().flat_map(|status| &status.groups).map(String::as_str)));
+        }
+        chosen.extend(of_group);
+    }
+    if selection.servers.is_empty() && selection.groups.is_empty() {
+        chosen = all.iter().map(|status| status.server.clone()).collect();
+    }
+    chosen.sort();
+    chosen.dedup();
+    Ok(chosen)
+}
+
+fn missing<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let help = did_you_mean(wanted, known).unwrap_or_else(|| "`mcporch status` lists those that are there".to_owned());
+    Error::NotFound { what: format!("there is no {kind} {wanted:?} in the registry; {help}") }
+}
+
+fn nothing_of(server: &str) -> Error {
+    Error::NotFound { what: format!("there is no server {server:?} in the registry") }
+}

@@ -13,6 +13,7 @@ pub mod evaluation;
 pub mod gateway;
 pub mod history;
 pub mod index;
+pub mod local_socket;
 pub mod operations;
 pub mod reconcile;
 pub mod router;

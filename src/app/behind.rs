@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ use super::reload::{Reloader, reload_of};
 #[derive(Debug)]
 pub(super) struct Behind {
     tasks: JoinSet<()>,
+    reload_soon: Arc<Notify>,
 }
 
 impl Behind {
@@ -29,10 +31,11 @@ impl Behind {
     ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(reconcile::follow(app.reconciler.clone(), app.news.clone(), stop.clone()));
+        let reload_soon = Arc::new(Notify::new());
         let interval = config.settings.supervision.reload_interval;
         let reloader = Reloader::new(request, env, app.clone(), config.clone());
         app.operations.reload_with(reload_of(&reloader));
-        tasks.spawn(reloader.follow(interval, stop.clone()));
+        tasks.spawn(reloader.follow(interval, reload_soon.clone(), stop.clone()));
         let (pool, stop) = (app.pool.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {
@@ -40,7 +43,12 @@ impl Behind {
                 () = stop.cancelled() => {}
             }
         });
-        Self { tasks }
+        Self { tasks, reload_soon }
+    }
+
+    /// Notify it, and the configuration is read anew.
+    pub(super) fn reload_soon(&self) -> Arc<Notify> {
+        self.reload_soon.clone()
     }
 
     /// Waits for their end; `stop` must have been cancelled.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Env, Request};
@@ -78,22 +79,26 @@ impl Reloader {
     }
 
     /// Looks at the files from time to time, and reloads when they have changed and stayed the same for one look: an editor
-    /// may still be writing. Runs until cancelled.
-    pub(super) async fn follow(self, interval: Duration, stop: CancellationToken) {
-        if interval.is_zero() {
-            return stop.cancelled().await;
-        }
+    /// may still be writing. Reloads at once when `soon` is notified. Runs until cancelled.
+    pub(super) async fn follow(self, interval: Duration, soon: Arc<Notify>, stop: CancellationToken) {
         let mut in_force = self.stamp().await;
         let mut last = in_force.clone();
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+            let look = async {
+                match interval.is_zero() {
+                    true => std::future::pending().await,
+                    false => tokio::time::sleep(interval).await,
+                }
+            };
+            let is_asked = tokio::select! {
+                () = look => false,
+                () = soon.notified() => true,
                 () = stop.cancelled() => return,
-            }
+            };
             let now = self.stamp().await;
             let is_settled = now == last;
             last = now;
-            if !is_settled || last == in_force {
+            if !is_asked && (!is_settled || last == in_force) {
                 continue;
             }
             in_force.clone_from(&last);

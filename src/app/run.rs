@@ -19,6 +19,9 @@ pub enum Error {
     /// The catalog is of a later version.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::Error),
+    /// The socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] crate::local_socket::Error),
     /// The client's streams failed.
     #[error("the client's streams failed")]
     Streams(#[from] std::io::Error),
@@ -26,11 +29,12 @@ pub enum Error {
 
 /// Serves one client on stdin and stdout. Answers at once from what is known; refreshes behind. Returns when the client
 /// has closed its side or the process was told to stop, with every server gone. `request` and `env` are what `config` was read
-/// with: a changed configuration is read with them anew.
+/// with: a changed configuration is read with them anew. `is_resumed` says that the client has been through `initialize` with a
+/// daemon that is no more.
 ///
 /// # Errors
 /// [`Error`].
-pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>) -> Result<(), Error> {
+pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>, is_resumed: bool) -> Result<(), Error> {
     Ancestry::of(config, &*env).check()?;
     let limits = &config.settings.limits;
     let streams = mcp::stdio(limits.client_line_bytes_max, limits.line_bytes_max)?;
@@ -42,7 +46,8 @@ pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>) -
     let behind = Behind::start(&app, config, request, env, &stop);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
-    let served = mcp::serve(Arc::clone(&app.operations), streams, client_limits, stop.clone()).await;
+    let session = mcp::Session { is_resumed, ..mcp::Session::default() };
+    let served = mcp::serve(Arc::clone(&app.operations), streams, session, client_limits, stop.clone()).await;
     stop.cancel();
     app.stop().await;
     signals.abort();

@@ -172,7 +172,7 @@ async fn ask_all(global: &Global, home: &Path) -> anyhow::Result<Vec<Row>> {
     for registry in &global.registry {
         command.arg("--registry").arg(registry);
     }
-    command.args(["--set", "log.level=error"]);
+    command.args(["--standalone", "--set", "log.level=error"]);
     let client = ().serve(TokioChildProcess::new(command)?).await.context("mcporch did not answer its client")?;
     let mut rows = Vec::new();
     for (request, params) in REQUESTS {

@@ -3,6 +3,8 @@
 
 mod call;
 mod config;
+#[cfg(unix)]
+mod daemon;
 mod demo;
 mod doctor;
 mod doctor_routes;
@@ -19,6 +21,8 @@ mod replay;
 mod serve;
 mod test;
 mod test_report;
+#[cfg(unix)]
+mod thin;
 mod tools;
 
 use std::path::PathBuf;
@@ -51,6 +55,9 @@ const BLOCKING_THREADS_MAX: usize = 8;
 struct CommandLine {
     #[command(flatten)]
     global: Global,
+    /// Serve this one client without a daemon, everything in one process [env: MCPORCH_STANDALONE]
+    #[arg(long)]
+    standalone: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -106,6 +113,9 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Check that requests go to the tools that routes files expect
     Test(test::TestArgs),
+    /// Run the daemon that serves all clients, in the foreground
+    #[cfg(unix)]
+    Daemon(daemon::DaemonArgs),
     /// Start demo servers and route real requests to them
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -150,6 +160,14 @@ pub fn run() -> ExitCode {
             }
         };
     }
+    let mut is_resumed = false;
+    if line.command.is_none() {
+        serve::tell_people();
+        match before_runtime(&line) {
+            Before::Exit(code) => return code,
+            Before::Alone { resumed } => is_resumed = resumed,
+        }
+    }
     // One thread: a proxied call is a handful of microseconds of work, and waking another core costs more than that.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
@@ -160,7 +178,7 @@ pub fn run() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let outcome = runtime.block_on(dispatch(line));
+    let outcome = runtime.block_on(dispatch(line, is_resumed));
     // A blocking read of a terminal cannot be interrupted; nothing else is left by now.
     runtime.shutdown_background();
     match outcome {
@@ -172,10 +190,36 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(line: CommandLine) -> anyhow::Result<Exit> {
+/// What came of trying to do without a runtime.
+enum Before {
+    Exit(ExitCode),
+    Alone { resumed: bool },
+}
+
+/// Serves a client through the daemon, unless this process is to do it all.
+fn before_runtime(line: &CommandLine) -> Before {
+    #[cfg(unix)]
+    {
+        let is_asked = std::env::var_os("MCPORCH_STANDALONE").is_some_and(|asked| !asked.is_empty() && asked != "0");
+        if !line.standalone && !is_asked {
+            return match thin::run(&line.global) {
+                thin::End::Exit(code) => Before::Exit(code),
+                thin::End::Alone { is_resumed } => Before::Alone { resumed: is_resumed },
+            };
+        }
+    }
+    // Elsewhere there is no daemon yet: named pipes would need a relay of every byte.
+    #[cfg(not(unix))]
+    let _one_process = line.standalone;
+    Before::Alone { resumed: false }
+}
+
+async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
     let global = line.global;
     match line.command {
-        None => serve::serve(&global).await,
+        None => serve::serve(&global, is_resumed).await,
+        #[cfg(unix)]
+        Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
         Some(Command::Query(args)) => query::query(&global, &args).await,
         Some(Command::Execute(args)) => call::execute(&global, &args).await,
         Some(Command::Call(args)) => call::call(&global, &args).await,

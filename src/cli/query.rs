@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::operations::{Ending, Routed, ToolLine, rounded};
+use crate::operations::{CallerId, Ending, Routed, ToolLine, rounded};
 use crate::router::{self, Decision};
 
 use super::exit_code::Exit;
@@ -47,10 +47,9 @@ pub(super) async fn query(global: &Global, args: &QueryArgs) -> anyhow::Result<E
     let config = prepare::configuration(global)?;
     let app = prepare::app_with_tools(&config).await?;
     let routed = app.operations.route(&args.text, None, usize::from(args.k), None).await;
-    let route_id = routed
-        .as_ref()
-        .ok()
-        .and_then(|routed| app.operations.record_route(&args.text, None, routed, &Ending::shown("query")));
+    let route_id = routed.as_ref().ok().and_then(|routed| {
+        app.operations.record_route(CallerId::default(), &args.text, None, routed, &Ending::shown("query"))
+    });
     app.stop().await;
     let routed = routed?;
     let inspection = Inspection { route_id, ..inspect(&args.text, &routed, app.operations.bars()) };

@@ -11,10 +11,21 @@ use super::Global;
 use super::exit_code::Exit;
 use super::output::Out;
 
-pub(super) async fn serve(global: &Global) -> anyhow::Result<Exit> {
+/// Serves the one client of this process without a daemon. `is_resumed` says that the client has been through `initialize`
+/// with a daemon that is no more.
+pub(super) async fn serve(global: &Global, is_resumed: bool) -> anyhow::Result<Exit> {
     let config = config::load(&global.request(), &ProcessEnv)?;
     let level = global.verbose.then_some("debug");
     telemetry::start(&config.settings.log, level, &config.home.logs())?;
+    for fault in config.faults() {
+        tracing::warn!("{fault}");
+    }
+    app::serve_stdio(&config, global.request(), Arc::new(ProcessEnv), is_resumed).await?;
+    Ok(Exit::Done)
+}
+
+/// A person who starts it in a terminal is told what it is for.
+pub(super) fn tell_people() {
     if std::io::stdin().is_terminal() {
         Out::stderr().line(
             "mcporch is an MCP server and waits for a client on stdin (end it with Ctrl-D). To put it into a client, add\n  \
@@ -22,9 +33,4 @@ pub(super) async fn serve(global: &Global) -> anyhow::Result<Exit> {
              mcporch demo, mcporch query \"what time is it in Tokyo\", mcporch --help",
         );
     }
-    for fault in config.faults() {
-        tracing::warn!("{fault}");
-    }
-    app::serve_stdio(&config, global.request(), Arc::new(ProcessEnv)).await?;
-    Ok(Exit::Done)
 }

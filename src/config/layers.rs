@@ -53,11 +53,22 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     let mut settings = Settings::from(merged);
     settings.embedder.model = expand::tilde(&settings.embedder.model, env);
     settings.embedder.onnx_runtime = settings.embedder.onnx_runtime.map(|path| expand::tilde_path(&path, env));
+    settings.daemon.run_folder = settings.daemon.run_folder.map(|path| expand::tilde_path(&path, env));
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
     let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
     values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
     let tool_overrides = layers.tool_overrides.finished();
     Ok(Layered { settings, values, tool_overrides, warnings: layers.warnings })
+}
+
+/// Whether any layer above the defaults may have a setting of this section: looked for as a word, so it may say yes in
+/// vain, and costs a thousandth of reading the layers.
+pub(super) fn may_mention(section: &str, request: &Request, home: &Home, env: &dyn Env) -> bool {
+    let variable = format!("MCPORCH_{}_", section.to_uppercase());
+    let file = request.settings_file.clone().unwrap_or_else(|| home.config().join("mcporch.toml"));
+    request.overrides.iter().any(|text| text.contains(section))
+        || env.all().iter().any(|(name, _)| name.starts_with(&variable))
+        || std::fs::read(&file).is_ok_and(|text| String::from_utf8_lossy(&text).contains(section))
 }
 
 /// Where a value came from.

@@ -42,8 +42,8 @@ pub use server::{
     StaticTool,
 };
 pub use settings::{
-    CatalogSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings,
-    RouterSettings, ServersSettings, Settings, SupervisionSettings,
+    CatalogSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel,
+    LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
 pub use tool_overrides::ToolOverride;
@@ -177,6 +177,33 @@ pub fn files_to_watch(request: &Request, env: &dyn Env) -> Vec<PathBuf> {
     let mut files = registry::candidates(request, &home, env);
     files.push(settings);
     files
+}
+
+/// The home and the `[daemon]` settings alone, for whoever must be small and quick: without the registry, and where no layer
+/// says a word of the daemon without the other settings too. Blocking: at most a small file.
+///
+/// # Errors
+/// As [`load`], as far as it looks.
+pub fn load_daemon(request: &Request, env: &dyn Env) -> Result<(Home, DaemonSettings), Error> {
+    let home = Home::find(request.home.as_deref(), env)?;
+    let settings = if layers::may_mention("daemon", request, &home, env) {
+        layers::load(request, &home, env).map_err(|faults| Error::Faults { faults })?.settings
+    } else {
+        Settings::default()
+    };
+    Ok((home, settings.daemon))
+}
+
+/// The registry files that were asked for by name, as whole paths: those of the request, else those of `MCPORCH_REGISTRY`.
+#[must_use]
+pub fn asked_registries(request: &Request, env: &dyn Env) -> Vec<PathBuf> {
+    let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    if !request.registries.is_empty() {
+        return request.registries.iter().cloned().map(whole).collect();
+    }
+    let list = home::set(env, "MCPORCH_REGISTRY").unwrap_or_default();
+    let files = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+    files.map(|path| whole(expand::tilde_path(&path, env))).collect()
 }
 
 /// The JSON Schema (draft 2020-12) of the settings file, indented, with a line feed at its end. It is what

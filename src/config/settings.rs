@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::settings_file::{
-    CatalogFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile, ServersFile,
-    SettingsFile, SupervisionFile,
+    CatalogFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile,
+    ServersFile, SettingsFile, SupervisionFile,
 };
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// What is learned from it.
     pub learning: LearningSettings,
+    /// The process that serves all clients.
+    pub daemon: DaemonSettings,
     /// The log.
     pub log: LogSettings,
 }
@@ -255,6 +257,29 @@ pub struct LearningSettings {
     pub lessons_max: usize,
 }
 
+/// `[daemon]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonSettings {
+    /// Whether clients share one.
+    pub enabled: bool,
+    /// Folder for its socket; `None` is the usual place.
+    pub run_folder: Option<PathBuf>,
+    /// Without clients for that long it leaves.
+    pub idle_exit: Duration,
+    /// For its start.
+    pub start_timeout: Duration,
+    /// For the first word of whoever connects.
+    pub hello_timeout: Duration,
+    /// For calls in flight when it is told to stop.
+    pub stop_grace: Duration,
+    /// Clients at once, at least 1.
+    pub clients_max: usize,
+    /// Whether stdin and stdout are handed over.
+    pub pass_descriptors: bool,
+    /// When its log is begun anew, in bytes.
+    pub log_bytes_max: u64,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
@@ -329,6 +354,7 @@ impl From<SettingsFile> for Settings {
             catalog: file.catalog.into(),
             history: file.history.into(),
             learning: file.learning.into(),
+            daemon: file.daemon.into(),
             log: file.log.into(),
         }
     }
@@ -463,6 +489,22 @@ impl From<HistoryFile> for HistorySettings {
 impl From<LearningFile> for LearningSettings {
     fn from(file: LearningFile) -> Self {
         Self { enabled: file.enabled, lessons_max: file.lessons_max }
+    }
+}
+
+impl From<DaemonFile> for DaemonSettings {
+    fn from(file: DaemonFile) -> Self {
+        Self {
+            enabled: file.enabled,
+            run_folder: path(file.run_folder),
+            idle_exit: Duration::from_secs(file.idle_exit_s),
+            start_timeout: Duration::from_secs(file.start_timeout_s),
+            hello_timeout: Duration::from_millis(file.hello_timeout_ms),
+            stop_grace: Duration::from_secs(file.stop_grace_s),
+            clients_max: file.clients_max,
+            pass_descriptors: file.pass_descriptors,
+            log_bytes_max: file.log_bytes_max,
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct SettingsFile {
     pub(super) history: HistoryFile,
     /// What ranking learns from feedback and choices.
     pub(super) learning: LearningFile,
+    /// The process that serves all clients of a user.
+    pub(super) daemon: DaemonFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
 }
@@ -299,6 +301,36 @@ pub(super) struct LearningFile {
     /// Lessons that are kept.
     #[schemars(range(min = 1, max = 100_000))]
     pub(super) lessons_max: usize,
+}
+
+/// The process that serves all clients of a user.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DaemonFile {
+    /// Let all clients share one? When false, each client's mcporch does everything itself, as with `--standalone`.
+    pub(super) enabled: bool,
+    /// Folder for its socket; empty is `mcporch` in the user's runtime folder, else a folder among the temporary files.
+    pub(super) run_folder: String,
+    /// Without clients for that long it leaves, in seconds.
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub(super) idle_exit_s: u64,
+    /// For its start, until a client goes on alone, in seconds.
+    #[schemars(range(min = 1, max = 600))]
+    pub(super) start_timeout_s: u64,
+    /// For the first word of whoever connects, in milliseconds.
+    #[schemars(range(min = 50, max = 60000))]
+    pub(super) hello_timeout_ms: u64,
+    /// For calls in flight when it is told to stop, in seconds.
+    #[schemars(range(min = 0, max = 3600))]
+    pub(super) stop_grace_s: u64,
+    /// Clients at once.
+    #[schemars(range(min = 1, max = 4096))]
+    pub(super) clients_max: usize,
+    /// Hand a client's own stdin and stdout over? When false, a client's mcporch moves the bytes.
+    pub(super) pass_descriptors: bool,
+    /// Its log is begun anew when it is longer than this at start, in bytes; the last one is kept.
+    #[schemars(range(min = 65536, max = 1_073_741_824))]
+    pub(super) log_bytes_max: u64,
 }
 
 /// What is written to stderr or to a file.

@@ -1,4 +1,6 @@
 //! Thin adapters between a protocol and the verbs: each reads its own wire format, calls one operation, and writes the
 //! answer. Nothing here decides, and only the MCP adapter ever writes to stdout.
 
+#[cfg(unix)]
+pub mod local;
 pub mod mcp;

@@ -78,7 +78,7 @@ impl Operations {
             tool: &tool.key.tool,
             arguments,
             is_idempotent: tool.is_idempotent,
-            client: cx.client,
+            client: Some(cx.caller.0),
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
         };

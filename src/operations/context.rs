@@ -6,15 +6,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::upstream::ProgressSink;
 
+/// Which caller of several; callers of one process that share nothing have different ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct CallerId(pub u64);
+
 /// The circumstances of one operation.
 #[derive(Clone, Default)]
 pub struct OpContext {
     /// Cancelled when the caller no longer wants an answer.
     pub cancel: CancellationToken,
-    /// Which of several clients it is; `None` when there is but one.
-    pub client: Option<u64>,
     /// Gets the progress of a tool that runs.
     pub progress: Option<ProgressSink>,
+    /// Who calls: what he was left to choose from is nobody else's.
+    pub caller: CallerId,
 }
 
 impl fmt::Debug for OpContext {

@@ -220,7 +220,7 @@ impl Operations {
             Ok(tool) => {
                 let heard = self.answered.last_of(&tool.key.server);
                 let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
-                output.inspect(|output| self.note_choice(&tool, output, heard))
+                output.inspect(|output| self.note_choice(cx.caller, &tool, output, heard))
             }
             // Words in the place of a name: what is meant is clear, so it is done as if they stood in the right place.
             Err(Error::NotFound { .. }) if input.request.trim().is_empty() && name.trim().contains(' ') => {
@@ -267,13 +267,13 @@ impl Operations {
         let tool = plan.tool;
         let heard = self.answered.last_of(&tool.key.server);
         let output = self.run(&execution, Chosen::named(tool.clone()), None).await;
-        output.inspect(|output| self.note_choice(&tool, output, heard))
+        output.inspect(|output| self.note_choice(cx.caller, &tool, output, heard))
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
         let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
         let output = self.follow_ranking(execution, &routed, decision).await?;
-        Ok(self.recorded(request, &execution.params, &routed, output))
+        Ok(self.recorded(execution.cx.caller, request, &execution.params, &routed, output))
     }
 
     async fn follow_ranking(

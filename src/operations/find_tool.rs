@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::describe::{cut, rounded};
-use super::{Ending, Error, Operations, Routed, ToolLine, schema_within, signature_of};
+use super::{CallerId, Ending, Error, Operations, Routed, ToolLine, schema_within, signature_of};
 
 /// Tools in an answer when the caller does not say.
 const LIMIT_DEFAULT: usize = 5;
@@ -56,6 +56,8 @@ pub struct FindInput {
     pub limit: Option<usize>,
     /// How much of each.
     pub detail: Detail,
+    /// Who asks, and may take what he finds.
+    pub caller: CallerId,
 }
 
 /// What was found.
@@ -92,7 +94,7 @@ impl Operations {
         let limit = input.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
         let routed = self.route(&input.query, None, limit, None).await?;
         let whole = FindOutput {
-            route_id: self.record_route(&input.query, None, &routed, &Ending::shown("find_tool")),
+            route_id: self.record_route(input.caller, &input.query, None, &routed, &Ending::shown("find_tool")),
             ..whole(&routed, self.settings.bars.any)
         };
         Ok(match input.detail {

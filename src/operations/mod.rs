@@ -34,7 +34,7 @@ mod tests;
 
 pub use advice::Advice;
 pub use call_tool::CallInput;
-pub use context::OpContext;
+pub use context::{CallerId, OpContext};
 pub use describe::{ToolLine, first_sentence, rounded, signature, signature_of, why};
 pub use error::Error;
 pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};

@@ -15,13 +15,13 @@ use crate::upstream::Answer;
 
 use super::answered::Heard;
 use super::learned::routed_tool;
-use super::{ExecuteOutput, Operations, OutcomeKind, Routed};
+use super::{CallerId, ExecuteOutput, Operations, OutcomeKind, Routed};
 
 /// How long after it was left the choice a caller's call by name counts as his choice. A guess: a model answers in seconds,
 /// a person who is asked in minutes.
 const CHOICE_WITHIN: Duration = Duration::from_secs(600);
-/// Routes that may still be chosen from; a guess.
-const OPEN_CHOICES_MAX: usize = 32;
+/// Routes that may still be chosen from, of all callers together; a guess: a caller has a few, and there are a few callers.
+const OPEN_CHOICES_MAX: usize = 128;
 /// Candidates that are noted.
 const CANDIDATES_MAX: usize = 10;
 /// Names of parameters that are noted, and of each so many bytes. Guesses: tools have a dozen, of twenty letters.
@@ -82,12 +82,13 @@ impl Ending {
     }
 }
 
-/// Routes from which a caller may still choose, newest last. One process has one client; with several, each needs its own.
+/// Routes from which a caller may still choose, newest last. A route is open to the caller alone that asked for it.
 #[derive(Debug, Default)]
 pub(super) struct OpenChoices(Mutex<VecDeque<OpenChoice>>);
 
 #[derive(Debug)]
 struct OpenChoice {
+    caller: CallerId,
     route: RouteId,
     at: Instant,
     made: Heard,
@@ -109,15 +110,15 @@ impl OpenChoices {
         open.push_back(choice);
     }
 
-    fn offers(&self, tool: &ToolKey) -> bool {
-        self.lock().iter().any(|open| open.candidates.contains(tool))
+    fn offers(&self, caller: CallerId, tool: &ToolKey) -> bool {
+        self.lock().iter().any(|open| open.caller == caller && open.candidates.contains(tool))
     }
 
-    /// The newest that offered this tool; it is closed by that.
-    fn take(&self, tool: &ToolKey) -> Option<OpenChoice> {
+    /// The newest that offered this tool to this caller; it is closed by that.
+    fn take(&self, caller: CallerId, tool: &ToolKey) -> Option<OpenChoice> {
         let mut open = self.lock();
         open.retain(|choice| choice.at.elapsed() < CHOICE_WITHIN);
-        let place = open.iter().rposition(|choice| choice.candidates.contains(tool))?;
+        let place = open.iter().rposition(|choice| choice.caller == caller && choice.candidates.contains(tool))?;
         open.remove(place)
     }
 }
@@ -127,6 +128,7 @@ impl Operations {
     /// once.
     pub fn record_route(
         &self,
+        caller: CallerId,
         request: &str,
         params: Option<&Value>,
         routed: &Routed,
@@ -159,7 +161,7 @@ impl Operations {
         });
         if let Some(first_teaches) = ending.leaves_choice() {
             let (route, at, made) = (id.clone(), Instant::now(), routed.made);
-            self.choices.push(OpenChoice { route, at, made, candidates, first_teaches });
+            self.choices.push(OpenChoice { caller, route, at, made, candidates, first_teaches });
         }
         if let (Some(tool), Some((_, true))) = (&tool, &ending.ran)
             && self.learning.is_enabled()
@@ -173,12 +175,13 @@ impl Operations {
     /// The hook of `execute` for requests in words: notes how it ended, and puts the route's id into the answer.
     pub(super) fn recorded(
         &self,
+        caller: CallerId,
         request: &str,
         params: &Value,
         routed: &Routed,
         mut output: ExecuteOutput,
     ) -> ExecuteOutput {
-        let route_id = self.record_route(request, Some(params), routed, &Ending::of(&output, routed));
+        let route_id = self.record_route(caller, request, Some(params), routed, &Ending::of(&output, routed));
         match &mut output {
             ExecuteOutput::Done(_, route) => route.route_id = route_id,
             ExecuteOutput::Advice(advice) => advice.route_id = route_id,
@@ -190,16 +193,16 @@ impl Operations {
     /// The hook of `execute` for calls by name: a caller that was left the choice has taken it. A tool that then fails was
     /// no good choice, and says nothing; nor does one whose server had answered something since the choice was left: `heard`
     /// is the moment of its last answer before this one.
-    pub(super) fn note_choice(&self, tool: &Arc<Tool>, output: &ExecuteOutput, heard: Heard) {
+    pub(super) fn note_choice(&self, caller: CallerId, tool: &Arc<Tool>, output: &ExecuteOutput, heard: Heard) {
         // First, since calls by name come by the thousand, and hardly ever is a choice open.
-        if !self.choices.offers(&tool.key) {
+        if !self.choices.offers(caller, &tool.key) {
             return;
         }
         let (ExecuteOutput::Done(answer, route), Some(history)) = (output, self.learning.history()) else { return };
         if route.outcome != OutcomeKind::Done || is_error(answer) {
             return;
         }
-        let Some(choice) = self.choices.take(&tool.key) else { return };
+        let Some(choice) = self.choices.take(caller, &tool.key) else { return };
         let is_first = choice.candidates.first() == Some(&tool.key);
         let is_free = heard <= choice.made;
         let teaches = self.learning.is_enabled() && is_free && (choice.first_teaches || !is_first);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ServerName, did_you_mean, error_chain};
 use crate::supervisor::{Applied, ServerState, ServerStatus};
 
-use super::{Error, Operations};
+use super::{CallerId, Error, Operations};
 
 /// Which servers are meant; nothing said means all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,17 @@ impl Operations {
         let all = self.pool.status();
         let names = chosen(&all, selection)?;
         Ok(all.into_iter().filter(|status| names.contains(&status.server)).collect())
+    }
+
+    /// A caller has left: what was kept for it is free.
+    pub fn forget_caller(&self, caller: CallerId) {
+        self.pool.forget_client(caller.0);
+    }
+
+    /// Whether some server shall run although nobody calls it.
+    #[must_use]
+    pub fn keeps_servers(&self) -> bool {
+        self.pool.has_kept()
     }
 
     /// Starts the chosen servers and keeps them running until they are stopped. Of all servers, those that only the operator

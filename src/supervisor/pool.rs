@@ -285,10 +285,11 @@ impl Pool {
         self.servers.places().get(server).is_some_and(|place| place.server.start == StartMode::Manual)
     }
 
-    /// Whether some server shall run without being called.
+    /// Whether the operator wants some server to run without being called, beside those that run with us.
     #[must_use]
     pub fn has_kept(&self) -> bool {
-        self.servers.places().values().any(|place| place.instances().iter().any(|one| one.view.borrow().is_kept))
+        let is_kept = |place: &Arc<Place>| place.instances().iter().any(|one| one.view.borrow().is_kept);
+        self.servers.places().values().any(|place| place.server.start != StartMode::Eager && is_kept(place))
     }
 
     /// Starts these servers, those that they need first, and keeps them running until they are stopped. Waits until each is

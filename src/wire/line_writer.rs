@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -24,6 +24,18 @@ pub enum WriteError {
     },
 }
 
+/// Hears what became of lines, on the way and at once: it must not block.
+pub trait WriteWatch: Send + Sync {
+    /// Whether the stream may from now on hold the beginning of a line without its end.
+    fn mid_line(&self, is_mid_line: bool);
+    /// The lines that were sent with these tokens are in the stream.
+    fn written(&self, tokens: &[u64]);
+}
+
+/// Writes of up to this many bytes are whole or not there: on pipes by what POSIX promises (`PIPE_BUF`), and on sockets by
+/// how systems do it.
+const WHOLE_BYTES_MAX: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
 /// Writes whole lines from any number of tasks; a line is never split by another. Cheap to clone; the stream closes
 /// with the last clone.
 #[derive(Clone)]
@@ -38,10 +50,15 @@ struct Shared {
     changed: Notify,
     emptied: Notify,
     waiting_bytes_max: usize,
+    watch: OnceLock<Arc<dyn WriteWatch>>,
 }
 
 struct State {
     waiting: Vec<u8>,
+    /// Of the lines that wait, those whose fate somebody watches.
+    tokens: Vec<u64>,
+    /// Whether what waits begins in the middle of a line.
+    is_mid_line: bool,
     /// True from the moment the flusher took bytes until it has written them: nothing may overtake them.
     is_flushing: bool,
     /// True from a line that was written at once until the flusher has had its turn: further lines are gathered.
@@ -88,15 +105,30 @@ impl LineWriter {
     }
 
     fn new(sink: Sink, waiting_bytes_max: usize) -> Self {
-        let state = State { waiting: Vec::new(), is_flushing: false, is_gathering: false, sink: Some(Arc::new(sink)) };
+        let state = State {
+            waiting: Vec::new(),
+            tokens: Vec::new(),
+            is_mid_line: false,
+            is_flushing: false,
+            is_gathering: false,
+            sink: Some(Arc::new(sink)),
+        };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Notify::new(),
             emptied: Notify::new(),
             waiting_bytes_max,
+            watch: OnceLock::new(),
         });
         let flusher = tokio::spawn(flush(shared.clone()));
         Self { shared, _flusher: Arc::new(AbortOnDropHandle::new(flusher)) }
+    }
+
+    /// Lets somebody watch what becomes of lines; only the first watch counts. Must be called before the first line.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn WriteWatch>) -> Self {
+        let _only_the_first = self.shared.watch.set(watch);
+        self
     }
 
     /// Writes a line (its line break included), or keeps it to be written behind.
@@ -104,10 +136,25 @@ impl LineWriter {
     /// # Errors
     /// [`WriteError`]; then nothing of the line was written.
     pub fn send(&self, line: &[u8]) -> Result<(), WriteError> {
+        self.send_with(line, None)
+    }
+
+    /// The same, with a token that the watch is told when the line is written.
+    ///
+    /// # Errors
+    /// [`WriteError`]; then the watch does not hear of the token.
+    pub fn send_with(&self, line: &[u8], token: Option<u64>) -> Result<(), WriteError> {
         let mut state = self.shared.lock();
         let Some(sink) = state.sink.as_ref() else { return Err(WriteError::Closed) };
         if !state.waiting.is_empty() || state.is_flushing || state.is_gathering {
-            return self.keep(&mut state, line);
+            self.keep(&mut state, line)?;
+            state.tokens.extend(token);
+            return Ok(());
+        }
+        let watch = self.shared.watch.get();
+        let may_be_cut = line.len() > WHOLE_BYTES_MAX;
+        if let Some(watch) = watch.filter(|_| may_be_cut) {
+            watch.mid_line(true);
         }
         let mut written = 0;
         while written < line.len() {
@@ -124,6 +171,16 @@ impl LineWriter {
         }
         // A line that is partly written must be finished, whatever the limit says.
         state.waiting.extend_from_slice(&line[written..]);
+        state.is_mid_line = written > 0 && written < line.len();
+        if let Some(watch) = watch {
+            if may_be_cut && !state.is_mid_line {
+                watch.mid_line(false);
+            }
+            match token {
+                Some(token) if written == line.len() => watch.written(&[token]),
+                kept => state.tokens.extend(kept),
+            }
+        }
         state.is_gathering = true;
         self.shared.changed.notify_one();
         Ok(())
@@ -229,17 +286,29 @@ async fn flush(shared: Arc<Shared>) {
                 None
             } else {
                 state.is_flushing = true;
-                Some((sink, std::mem::take(&mut state.waiting)))
+                let may_be_cut = state.is_mid_line || state.waiting.len() > WHOLE_BYTES_MAX;
+                state.is_mid_line = false;
+                Some((sink, std::mem::take(&mut state.waiting), std::mem::take(&mut state.tokens), may_be_cut))
             }
         };
-        let Some((sink, bytes)) = work else {
+        let Some((sink, bytes, tokens, may_be_cut)) = work else {
             changed.await;
             continue;
         };
+        let watch = shared.watch.get();
+        if let Some(watch) = watch.filter(|_| may_be_cut) {
+            watch.mid_line(true);
+        }
         let outcome = tokio::select! {
             outcome = sink.write_all(&bytes) => outcome,
             () = closed(&shared) => break,
         };
+        if let (Some(watch), Ok(())) = (watch, &outcome) {
+            if may_be_cut {
+                watch.mid_line(false);
+            }
+            watch.written(&tokens);
+        }
         let mut state = shared.lock();
         state.is_flushing = false;
         if outcome.is_err() {

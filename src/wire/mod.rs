@@ -10,5 +10,5 @@ mod tests;
 
 pub use envelope::{Envelope, EnvelopeKind, error_line, request_line, result_line};
 pub use line_reader::{Line, LineReader};
-pub use line_writer::{LineWriter, WriteError};
+pub use line_writer::{LineWriter, WriteError, WriteWatch};
 pub use members::Members;

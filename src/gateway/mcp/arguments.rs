@@ -81,7 +81,7 @@ impl Arguments {
             Some("full") => Detail::Full,
             Some(_) => return Err("`detail` must be \"names\", \"brief\" or \"full\"".to_owned()),
         };
-        Ok(FindInput { query: query.unwrap_or_default(), limit, detail })
+        Ok(FindInput { query: query.unwrap_or_default(), limit, detail, ..FindInput::default() })
     }
 
     pub(super) fn into_execute(mut self) -> Result<ExecuteInput, String> {

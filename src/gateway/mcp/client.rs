@@ -1,7 +1,7 @@
 //! One client: its lines in, its answers out.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::operations::{ExecuteOutput, FeedbackOutput, OpContext, Operations, OutcomeKind, StepsOutcome};
+use crate::local_socket::Journal;
+use crate::operations::{
+    CallerId, ExecuteOutput, FeedbackOutput, FindInput, OpContext, Operations, OutcomeKind, StepsOutcome,
+};
 use crate::upstream::ProgressSink;
-use crate::wire::{Envelope, EnvelopeKind, Line, LineWriter, Members, error_line, result_line};
+use crate::wire::{Envelope, EnvelopeKind, Line, LineWriter, Members, WriteWatch, error_line, result_line};
 
 use super::arguments::Arguments;
 use super::four_tools::{self, FourTools};
@@ -42,9 +45,35 @@ pub struct ClientLimits {
     pub calls_in_flight_max: usize,
 }
 
+/// What a session is beside its streams. `Default` is the only session of a process, from its beginning.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// Which client, where there are several.
+    pub caller: CallerId,
+    /// Where open requests are noted, if they must outlive this process.
+    pub journal: Option<Arc<Journal>>,
+    /// The client has been through `initialize` with a process that is no more.
+    pub is_resumed: bool,
+    /// Counts the calls that run, of all sessions.
+    pub calls: Arc<AtomicUsize>,
+}
+
+impl WriteWatch for Journal {
+    fn mid_line(&self, is_mid_line: bool) {
+        self.note_mid_line(is_mid_line);
+    }
+
+    fn written(&self, tokens: &[u64]) {
+        for token in tokens {
+            self.written(*token);
+        }
+    }
+}
+
 /// Shared by the tasks of one client.
 struct Client {
     operations: Arc<Operations>,
+    session: Session,
     writer: LineWriter,
     /// Calls that run, by the raw id of their request.
     in_flight: Mutex<HashMap<String, CancellationToken>>,
@@ -52,6 +81,7 @@ struct Client {
     listeners: Mutex<Vec<String>>,
     is_initialized: AtomicBool,
     slots: Arc<Semaphore>,
+    stop: CancellationToken,
 }
 
 /// A request, taken apart as far as all methods need it.
@@ -73,17 +103,26 @@ struct Asked<'a> {
 pub async fn serve(
     operations: Arc<Operations>,
     streams: Streams,
+    session: Session,
     limits: ClientLimits,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let Streams { mut reader, writer } = streams;
+    let Streams { mut reader, mut writer } = streams;
+    if let Some(journal) = &session.journal {
+        writer = writer.watched(journal.clone());
+        if session.is_resumed {
+            journal.note_initialized();
+        }
+    }
     let client = Arc::new(Client {
         operations,
         writer,
         in_flight: Mutex::default(),
         listeners: Mutex::default(),
-        is_initialized: AtomicBool::new(false),
+        is_initialized: AtomicBool::new(session.is_resumed),
+        session,
         slots: Arc::new(Semaphore::new(limits.calls_in_flight_max)),
+        stop: stop.clone(),
     });
     let tasks = TaskTracker::new();
     let hung_up = stop.child_token();
@@ -116,6 +155,8 @@ pub async fn serve(
     tasks.close();
     let _left_over = tokio::time::timeout(LAST_ANSWERS, tasks.wait()).await;
     let _unread = tokio::time::timeout(LAST_ANSWERS, client.writer.flushed()).await;
+    // A call that does not end must not keep the client's stream open.
+    client.writer.close();
     ended
 }
 
@@ -136,6 +177,12 @@ fn receive(client: &Arc<Client>, line: String, tasks: &TaskTracker) {
         }
     }
     let id = envelope.id.map_or("null", RawValue::get);
+    if let Some(journal) = &client.session.journal
+        && journal.open(id).is_err()
+    {
+        let what = format!("too many requests are open, or the id has more than {} bytes", Journal::ID_BYTES_MAX);
+        return client.refuse(id, INVALID_REQUEST, &what, None);
+    }
     let method = envelope.method.as_deref().unwrap_or_default();
     let asked = match Asked::read(id, method, envelope.params) {
         Ok(asked) => asked,
@@ -211,9 +258,10 @@ fn start_call(client: &Arc<Client>, asked: &Asked<'_>, tasks: &TaskTracker) {
     client.in_flight().insert(id.clone(), cancel.clone());
     let progress = asked.progress_token.clone().map(|token| progress_sink(client.writer.clone(), token));
     let mut call = RunningCall { client: client.clone(), id, cancel: cancel.clone(), is_modern, is_done: false };
+    client.session.calls.fetch_add(1, Ordering::Relaxed);
     tasks.spawn(async move {
         let _slot = slot;
-        let cx = OpContext { cancel, client: None, progress };
+        let cx = OpContext { cancel, progress, caller: call.client.session.caller };
         let result = run(&call.client.operations, &cx, tool, arguments, is_modern).await;
         call.end(&result);
     });
@@ -233,14 +281,24 @@ impl RunningCall {
         self.is_done = true;
         self.client.in_flight().remove(&self.id);
         // A cancelled request gets no answer.
-        if !self.cancel.is_cancelled() {
+        if self.cancel.is_cancelled() {
+            self.leave_unanswered();
+        } else {
             self.client.answer(&self.id, result);
+        }
+    }
+
+    /// A request that its client took back is owed nothing. One that was cut short since we stop is: nobody told the client.
+    fn leave_unanswered(&self) {
+        if let Some(journal) = self.client.session.journal.as_ref().filter(|_| !self.client.is_stopping()) {
+            journal.close(&self.id);
         }
     }
 }
 
 impl Drop for RunningCall {
     fn drop(&mut self) {
+        self.client.session.calls.fetch_sub(1, Ordering::Relaxed);
         if self.is_done {
             return;
         }
@@ -249,6 +307,7 @@ impl Drop for RunningCall {
             self.end(&answer::own_failure(text, self.is_modern));
         } else {
             self.client.in_flight().remove(&self.id);
+            self.leave_unanswered();
         }
     }
 }
@@ -264,7 +323,7 @@ async fn run(
     let done = match tool {
         FourTools::FindTool => match arguments.into_find() {
             Ok(input) => operations
-                .find_tool(&input)
+                .find_tool(&FindInput { caller: cx.caller, ..input })
                 .await
                 .map(|out| answer::own(&render::found(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
@@ -337,7 +396,12 @@ fn notified(client: &Client, envelope: &Envelope<'_>) {
     if let Some(call) = client.in_flight().get(id) {
         call.cancel();
     }
-    client.listeners().retain(|listener| listener != id);
+    client.listeners().retain(|listener| {
+        if let Some(journal) = client.session.journal.as_ref().filter(|_| listener == id) {
+            journal.close(id);
+        }
+        listener != id
+    });
 }
 
 /// Passes progress on under the client's own token.
@@ -355,14 +419,17 @@ fn progress_sink(writer: LineWriter, token: String) -> ProgressSink {
 async fn tell_list_changes(client: Arc<Client>, hung_up: CancellationToken) {
     let mut known = client.operations.follow_known();
     let mut told: Option<String> = None;
+    // Who was served by another process before may know another list.
+    let mut is_owed = client.session.is_resumed;
     loop {
         let text = {
             let known = known.borrow_and_update();
             known.has_servers.then(|| four_tools::list(&known).to_string())
         };
         if let Some(text) = text {
-            if told.as_ref().is_some_and(|told| *told != text) {
+            if is_owed || told.as_ref().is_some_and(|told| *told != text) {
                 client.tell_list_changed();
+                is_owed = false;
             }
             told = Some(text);
         }
@@ -404,11 +471,26 @@ impl Client {
     }
 
     fn answer(&self, id: &str, result: &str) {
-        self.write(&result_line(id, result));
+        self.write_answer(id, &result_line(id, result));
     }
 
     fn refuse(&self, id: &str, code: i64, message: &str, data: Option<&Value>) {
-        self.write(&error_line(id, code, message, data));
+        self.write_answer(id, &error_line(id, code, message, data));
+    }
+
+    fn write_answer(&self, id: &str, line: &[u8]) {
+        let Some(journal) = &self.session.journal else { return self.write(line) };
+        let owed = journal.answering(id);
+        if let Err(fault) = self.writer.send_with(line, owed) {
+            tracing::warn!(error = %fault, "an answer could not be given to the client");
+            if let Some(owed) = owed {
+                journal.written(owed);
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     fn write(&self, line: &[u8]) {
@@ -428,6 +510,9 @@ impl Client {
         );
         self.answer(asked.id, &hello::initialized(said("/protocolVersion")).to_string());
         self.is_initialized.store(true, Ordering::Relaxed);
+        if let Some(journal) = &self.session.journal {
+            journal.note_initialized();
+        }
     }
 
     async fn list_tools(&self, id: &str, is_modern: bool) {

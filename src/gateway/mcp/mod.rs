@@ -13,5 +13,7 @@ mod stdio;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientLimits, serve};
+pub use client::{ClientLimits, Session, serve};
+#[cfg(unix)]
+pub use stdio::streams_over;
 pub use stdio::{Streams, stdio};

@@ -29,6 +29,31 @@ pub fn stdio(line_bytes_max: usize, waiting_bytes_max: usize) -> io::Result<Stre
     Ok(Streams { reader: LineReader::new(stdin()?, line_bytes_max), writer: stdout(waiting_bytes_max)? })
 }
 
+/// The same over descriptors that somebody else handed to us; each must be a pipe or a socket, since they are made
+/// non-blocking for all who hold them.
+///
+/// # Errors
+/// When one is neither, or the runtime does not take it.
+#[cfg(unix)]
+pub fn streams_over(
+    input: std::os::fd::OwnedFd,
+    output: std::os::fd::OwnedFd,
+    line_bytes_max: usize,
+    waiting_bytes_max: usize,
+) -> io::Result<Streams> {
+    let input: Box<dyn Reads> = match kind(&input) {
+        Kind::Pipe => Box::new(tokio::net::unix::pipe::Receiver::from_owned_fd(input)?),
+        Kind::Socket => Box::new(socket(input)?),
+        Kind::Other => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let writer = match kind(&output) {
+        Kind::Pipe => LineWriter::to_pipe(tokio::net::unix::pipe::Sender::from_owned_fd(output)?, waiting_bytes_max),
+        Kind::Socket => LineWriter::to_socket(socket(output)?, waiting_bytes_max),
+        Kind::Other => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    Ok(Streams { reader: LineReader::new(input, line_bytes_max), writer })
+}
+
 #[cfg(unix)]
 fn stdin() -> io::Result<Box<dyn Reads>> {
     use std::os::fd::AsFd;

@@ -64,6 +64,7 @@ impl Home {
         // A test must not depend on who runs it: no variables but those that programs need to run at all.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());
         command.arg("--home").arg(self.file("home")).arg("--registry").arg(registry);
+        command.arg("--standalone");
         for setting in &self.sets {
             command.args(["--set", setting]);
         }

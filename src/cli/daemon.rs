@@ -1,0 +1,130 @@
+//! `mcporch daemon`: the process that serves all clients of a user. Thin clients start it by themselves; people and
+//! services start it in the foreground.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::app::{self, AdoptedEnv, DaemonOptions};
+use crate::config::{self, Config, ProcessEnv};
+use crate::domain::error_chain;
+use crate::local_socket::{Build, Lock, Ready};
+use crate::telemetry;
+
+use super::Global;
+use super::exit_code::Exit;
+use super::output::Out;
+use super::thin::{DAEMON_LOG, Identity};
+
+#[derive(Debug, Args)]
+pub(super) struct DaemonArgs {
+    /// Never leave for want of clients
+    #[arg(long)]
+    stay: bool,
+    /// Started by a client: leave its session, and say on standard output whether it went well
+    #[arg(long, hide = true)]
+    detached: bool,
+}
+
+pub(super) async fn daemon(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exit> {
+    if !args.detached {
+        return in_foreground(global, args).await;
+    }
+    let mut report = Report { is_open: true };
+    // So that a signal to the group of the client who started us, or the end of his terminal, is none to us.
+    let _leader_already = rustix::process::setsid();
+    match detached(global, args, &mut report).await {
+        Ok(exit) => Ok(exit),
+        Err(fault) => {
+            report.tell(&Ready::Failed { why: format!("{fault:#}") });
+            Err(fault)
+        }
+    }
+}
+
+async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exit> {
+    let build = Build::own();
+    let env = Arc::new(AdoptedEnv::over(Box::new(ProcessEnv)));
+    let (config, place) = configured(global, &env)?;
+    let Some(lock) = Lock::try_take(&place)? else {
+        let holder = Lock::holder(&place).map_or_else(String::new, |pid| format!(" (process {pid})"));
+        Out::stderr().failure(&format!("a daemon runs already{holder}; it listens on {}", place.socket().display()));
+        return Ok(Exit::Failed);
+    };
+    telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    warn(&config);
+    let log = config.settings.log.file.clone();
+    app::serve_daemon(
+        &config,
+        env,
+        DaemonOptions { place, lock, build, stays: args.stay, log, request: global.request() },
+        || {},
+    )
+    .await?;
+    Ok(Exit::Done)
+}
+
+async fn detached(global: &Global, args: &DaemonArgs, report: &mut Report) -> anyhow::Result<Exit> {
+    let build = Build::own();
+    let env = Arc::new(AdoptedEnv::over(Box::new(ProcessEnv)));
+    let (config, place) = configured(global, &env)?;
+    let Some(lock) = Lock::try_take(&place)? else {
+        report.tell(&Ready::Taken);
+        return Ok(Exit::Done);
+    };
+    let own_log = config.home.logs().join(DAEMON_LOG);
+    rotate(&own_log, config.settings.daemon.log_bytes_max);
+    telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    warn(&config);
+    let log = Some(config.settings.log.file.clone().unwrap_or(own_log));
+    let options = DaemonOptions { place, lock, build, stays: args.stay, log, request: global.request() };
+    app::serve_daemon(&config, env, options, || report.tell(&Ready::Listening)).await?;
+    Ok(Exit::Done)
+}
+
+/// The configuration, and where a daemon of it listens.
+fn configured(global: &Global, env: &Arc<AdoptedEnv>) -> anyhow::Result<(Config, crate::local_socket::Place)> {
+    let config = config::load(&global.request(), env.as_ref())?;
+    let place = Identity::of(global, &config.home, &ProcessEnv).place(&config.settings.daemon, &ProcessEnv)?;
+    place.prepare()?;
+    Ok((config, place))
+}
+
+fn warn(config: &Config) {
+    for fault in config.faults() {
+        tracing::warn!("{fault}");
+    }
+}
+
+/// Begins the log anew when it has grown too long. Only the one who has the lock does this.
+fn rotate(log: &Path, bytes_max: u64) {
+    if std::fs::metadata(log).is_ok_and(|about| about.len() <= bytes_max) {
+        return;
+    }
+    let _first_time = std::fs::rename(log, log.with_extension("log.1"));
+    let fresh = OpenOptions::new().create(true).append(true).open(log);
+    let moved = fresh.map(|file| rustix::stdio::dup2_stderr(file));
+    if let Ok(Err(fault)) = moved {
+        tracing::debug!(error = error_chain(&fault), "the log was not begun anew");
+    }
+}
+
+/// Standard output, as long as the one who started us listens there.
+struct Report {
+    is_open: bool,
+}
+
+impl Report {
+    /// Says it once, and gives the pipe up.
+    fn tell(&mut self, ready: &Ready) {
+        if !std::mem::replace(&mut self.is_open, false) {
+            return;
+        }
+        ready.tell(std::io::stdout());
+        if let Ok(nothing) = OpenOptions::new().write(true).open("/dev/null") {
+            let _still_open = rustix::stdio::dup2_stdout(nothing);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What all connections share, and the loop that takes them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::local_socket::{Build, Environment};
+use crate::operations::{CallerId, Operations};
+
+use super::connection;
+use super::presence::Presence;
+
+/// Connections beside the clients': control requests, and greetings that are not done. A guess.
+const MORE_CONNECTIONS: usize = 32;
+/// Before the next try when the system has no descriptors left.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Bounds of the service.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// MCP clients at once.
+    pub clients_max: usize,
+    /// For the first word of a connection.
+    pub hello_timeout: Duration,
+    /// Longest line of an MCP client, in bytes.
+    pub client_line_bytes_max: usize,
+    /// Bytes that may wait for a slow MCP client.
+    pub waiting_bytes_max: usize,
+    /// Calls that one client may have in flight.
+    pub calls_in_flight_max: usize,
+}
+
+/// What the service asks of those who know the configuration. Called on the runtime, so they must not block.
+pub struct Checks {
+    /// Why a client with this environment must not be served, if so: it was started by one of our own servers.
+    pub refuse: Box<dyn Fn(&Environment) -> Option<String> + Send + Sync>,
+    /// Takes a new client's environment, for variables that the registry wants and the daemon lacks.
+    pub adopt: Box<dyn Fn(&Environment) + Send + Sync>,
+}
+
+/// Shared by all connections.
+pub struct Service {
+    /// The verbs.
+    pub operations: Arc<Operations>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Questions to others.
+    pub checks: Checks,
+    /// Which mcporch this is.
+    pub build: Build,
+    /// Where it logs to, if to a file.
+    pub log: Option<PathBuf>,
+    /// Who is there.
+    pub presence: watch::Sender<Presence>,
+    /// Calls that run, of all clients.
+    pub calls: Arc<AtomicUsize>,
+    /// Cancelled when no further connection is taken: by a control request, a signal, or a newer build.
+    pub stop: CancellationToken,
+    /// Cancelled when sessions must end.
+    pub end: CancellationToken,
+    /// When it started.
+    pub started: Instant,
+    callers: AtomicU64,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("build", &self.build).field("presence", &self.presence).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// A service that nobody uses yet.
+    #[must_use]
+    pub fn new(
+        operations: Arc<Operations>,
+        limits: Limits,
+        checks: Checks,
+        build: Build,
+        log: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            operations,
+            limits,
+            checks,
+            build,
+            log,
+            presence: watch::channel(Presence::default()).0,
+            calls: Arc::default(),
+            stop: CancellationToken::new(),
+            end: CancellationToken::new(),
+            started: Instant::now(),
+            callers: AtomicU64::new(1),
+        }
+    }
+
+    pub(super) fn next_caller(&self) -> CallerId {
+        CallerId(self.callers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether nobody would miss it: no client, no call, nobody who asked it to stay.
+    pub(super) fn is_idle(&self) -> bool {
+        self.presence.borrow().is_alone() && self.calls.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Takes connections until the service is stopped; each is served by a task of `tasks`, which the caller awaits. The
+/// listener is closed when this returns.
+///
+/// Cancel safe.
+pub async fn listen(service: Arc<Service>, listener: UnixListener, tasks: TaskTracker) {
+    let room = Arc::new(Semaphore::new(service.limits.clients_max + MORE_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = service.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => match room.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let service = service.clone();
+                    tasks.spawn(async move {
+                        connection::serve(service, stream).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => connection::refuse_at_once(&stream),
+            },
+            Err(fault) => {
+                tracing::warn!(error = %fault, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}

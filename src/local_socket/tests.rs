@@ -1,0 +1,1 @@
+//! What a stranger on the socket can do, and cannot.

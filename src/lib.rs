@@ -18,6 +18,7 @@ pub mod operations;
 pub mod reconcile;
 pub mod router;
 pub mod routes;
+pub mod secrets;
 pub mod supervisor;
 pub mod telemetry;
 pub mod upstream;

@@ -8,10 +8,11 @@ use super::json::{Data, Member, Node};
 use super::keys::{KEYS, Use};
 use super::values::{At, flag, list, object, text, texts, time, time_of_either_unit};
 use super::{
-    Env, Fault, Launch, Origin, RemoteKind, ServerConfig, ServersSettings, StaticTool, below, blocks, expand,
-    recursion, tool_entries,
+    Env, Fault, InheritEnv, Launch, Origin, RemoteKind, ServerConfig, ServersSettings, StaticTool, below, blocks,
+    expand, recursion, tool_entries,
 };
 use crate::domain::{Hints, ServerName};
+use crate::secrets::{EnvFile, LateEnv, LateVariable, Place, is_secret_name};
 
 /// What an entry is read with.
 pub(super) struct Surroundings<'a> {
@@ -22,14 +23,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) env: &'a dyn Env,
 }
 
+/// What is told of entries beside their refusals.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What is odd.
+    pub(super) warnings: Vec<Fault>,
+    /// What works and could be safer.
+    pub(super) advice: Vec<Fault>,
+}
+
 /// Reads the entry at that path of keys. `None`, with a warning, when it is to be skipped: its name is none, or it would
 /// start mcporch itself.
-pub(super) fn read(
-    key: String,
-    member: &Member,
-    around: &Surroundings<'_>,
-    warnings: &mut Vec<Fault>,
-) -> Option<ServerConfig> {
+pub(super) fn read(key: String, member: &Member, around: &Surroundings<'_>, told: &mut Told) -> Option<ServerConfig> {
+    let warnings = &mut told.warnings;
     let at = At { file: around.file, key };
     let name = match ServerName::parse(&member.key) {
         Ok(name) => name,
@@ -38,7 +44,7 @@ pub(super) fn read(
             return None;
         }
     };
-    let mut draft = Draft { around, parts: Parts::default(), faults: Vec::new(), odd: Vec::new() };
+    let mut draft = Draft { around, parts: Parts::default(), faults: Vec::new(), odd: Vec::new(), advice: Vec::new() };
     draft.take_all(&at, &member.value);
     if let Some(command) = draft.parts.command.as_ref()
         && draft.parts.url.is_none()
@@ -50,9 +56,11 @@ pub(super) fn read(
     }
     let line = member.line;
     warnings.append(&mut draft.odd);
+    let mut advice = std::mem::take(&mut draft.advice);
     let server = draft.finish(name, &at, line);
     if !server.0.disabled {
         warnings.extend(server.1);
+        told.advice.append(&mut advice);
     }
     Some(server.0)
 }
@@ -64,6 +72,8 @@ struct Parts {
     command: Option<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    late_env: LateEnv,
+    inherit_env: InheritEnv,
     cwd: Option<PathBuf>,
     url: Option<String>,
     headers: Vec<(String, String)>,
@@ -103,6 +113,8 @@ struct Draft<'a> {
     faults: Vec<Fault>,
     /// Each is a warning.
     odd: Vec<Fault>,
+    /// Each says what could be safer.
+    advice: Vec<Fault>,
 }
 
 impl Draft<'_> {
@@ -135,15 +147,12 @@ impl Draft<'_> {
             Use::Command => self.take_command(at, node)?,
             Use::Args => self.take_args(at, node)?,
             Use::Env => self.parts.env = self.pairs(at, node, true)?,
-            Use::EnvFile => {
-                let help = "put its variables under `env`";
-                self.odd.push(at.fault(node.line, "the file is not read", help));
-            }
+            Use::EnvFile => self.take_env_file(at, node)?,
+            Use::InheritEnv => self.take_inherit_env(at, node)?,
             Use::Cwd => {
                 let folder = self.resolved(at, node.line, &text(at, node)?).unwrap_or_default();
                 let folder = PathBuf::from(expand::tilde(&folder, self.around.env));
-                let base = self.around.file.parent().unwrap_or_else(|| Path::new(""));
-                self.parts.cwd = Some(below(base, folder));
+                self.parts.cwd = Some(below(self.folder(), folder));
             }
             Use::Url => self.parts.url = self.resolved(at, node.line, &text(at, node)?),
             Use::HttpUrl => {
@@ -212,13 +221,66 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// A file, several of them, or `true` for `.env` beside the registry file.
+    fn take_env_file(&mut self, at: &At<'_>, node: &Node) -> Result<(), Fault> {
+        let files = match &node.data {
+            Data::Bool(true) => vec![".env".to_owned()],
+            Data::Bool(false) | Data::Null => Vec::new(),
+            Data::Text(_) | Data::List(_) => texts(at, node)?,
+            Data::Number(_) | Data::Object(_) => {
+                return Err(at.wrong(node, "a path, a list of paths, or true for `.env`"));
+            }
+        };
+        for file in files {
+            let Some(file) = self.resolved(at, node.line, &file) else { continue };
+            if file.trim().is_empty() {
+                return Err(at.fault(node.line, "the path is empty", "name the file"));
+            }
+            let path = below(self.folder(), PathBuf::from(expand::tilde(&file, self.around.env)));
+            self.parts.late_env.files.push(EnvFile { path, place: place(at, node.line) });
+        }
+        Ok(())
+    }
+
+    /// `true` for everything, or names of variables.
+    fn take_inherit_env(&mut self, at: &At<'_>, node: &Node) -> Result<(), Fault> {
+        self.parts.inherit_env = match &node.data {
+            Data::Bool(true) => {
+                let message = "the server gets every variable of mcporch, with the secrets of all others among them";
+                self.advice.push(at.fault(node.line, message, "list the names that it needs"));
+                InheritEnv::All
+            }
+            Data::Bool(false) => InheritEnv::default(),
+            Data::Text(_) | Data::List(_) => InheritEnv::Names(texts(at, node)?),
+            Data::Null | Data::Number(_) | Data::Object(_) => {
+                return Err(at.wrong(node, "a list of names, in which `*` may end a name, or true"));
+            }
+        };
+        Ok(())
+    }
+
+    /// The folder of the registry file.
+    fn folder(&self) -> &Path {
+        self.around.file.parent().unwrap_or_else(|| Path::new(""))
+    }
+
     fn take_args(&mut self, at: &At<'_>, node: &Node) -> Result<(), Fault> {
         for (index, item) in list(at, node, "a list of texts, one per argument")?.iter().enumerate() {
+            if let Data::Text(written) = &item.data {
+                self.advise_on_argument(&at.item(index), item.line, written);
+            }
             if let Some(arg) = self.scalar(&at.item(index), item)? {
                 self.parts.args.push(arg);
             }
         }
         Ok(())
+    }
+
+    fn advise_on_argument(&mut self, at: &At<'_>, line: usize, written: &str) {
+        if let Some(name) = expand::names(written).into_iter().find(|name| is_secret_name(name)) {
+            let message = format!("${{{name}}} looks like a secret, and every user of the machine can read arguments");
+            self.advice.push(at.fault(line, message, format!("put it under `env` if the server reads {name} there")));
+        }
     }
 
     /// Names and resolved values, in file order. A `null` is as if the name were not there.
@@ -232,6 +294,10 @@ impl Draft<'_> {
             }
             if matches!(member.value.data, Data::Null) {
                 self.odd.push(at.fault(member.line, "null is taken as not given", "remove it, or write a text"));
+            } else if let (true, Data::Text(text)) = (is_env, &member.value.data) {
+                if let Some(value) = self.variable(&at, member, text) {
+                    pairs.push((member.key.clone(), value));
+                }
             } else if let Some(value) = self.scalar(&at, &member.value)? {
                 pairs.push((member.key.clone(), value));
             }
@@ -249,6 +315,24 @@ impl Draft<'_> {
         };
         self.odd.push(at.fault(node.line, format!("the {kind} is taken as a text"), "write it in quotes"));
         Ok(Some(plain))
+    }
+
+    /// The value of a variable. One with references that are read at the start is put aside for then.
+    fn variable(&mut self, at: &At<'_>, member: &Member, text: &str) -> Option<String> {
+        let line = member.value.line;
+        let template = match expand::template(text, self.around.env, self.folder()) {
+            Ok(template) => template,
+            Err(unresolved) => {
+                self.faults.push(at.fault(line, unresolved.message(), unresolved.help()));
+                return None;
+            }
+        };
+        if template.plain().is_some() {
+            return self.resolved(at, line, text);
+        }
+        let (name, place) = (member.key.clone(), place(at, line));
+        self.parts.late_env.variables.push(LateVariable { name, value: template, place });
+        None
     }
 
     /// Keeps the fault and goes on, so that every missing variable is named at once.
@@ -273,6 +357,9 @@ impl Draft<'_> {
         let parts = self.parts;
         let origin = Origin { file: self.around.file.to_owned(), line, key: at.key.clone() };
         let mut server = ServerConfig::new(name, launch, self.around.settings, origin);
+        server.late_env = parts.late_env;
+        server.inherit_env = parts.inherit_env;
+        server.fingerprint = server.fingerprint_of_all();
         server.title = parts.title;
         server.hints = parts.hints;
         server.tool_hints = parts
@@ -308,7 +395,8 @@ impl Draft<'_> {
     fn find_required_env(&mut self, at: &At<'_>) {
         let mut missing = Vec::new();
         for (name, _) in &self.parts.required_env {
-            if self.parts.env.iter().any(|(given, value)| given == name && !value.is_empty()) {
+            let is_late = self.parts.late_env.variables.iter().any(|variable| variable.name == *name);
+            if is_late || self.parts.env.iter().any(|(given, value)| given == name && !value.is_empty()) {
                 continue;
             }
             match set(self.around.env, name) {
@@ -318,6 +406,8 @@ impl Draft<'_> {
                     self.parts.env.retain(|(given, _)| given != name);
                     self.parts.env.push((name.clone(), value));
                 }
+                // Its env files are read when it starts.
+                None if !self.parts.late_env.files.is_empty() => self.parts.late_env.required.push(name.clone()),
                 None => missing.push(name.as_str()),
             }
         }
@@ -370,6 +460,10 @@ impl Draft<'_> {
             cwd: parts.cwd.take(),
         }
     }
+}
+
+fn place(at: &At<'_>, line: usize) -> Place {
+    Place { file: at.file.to_owned(), line, key: at.key.clone() }
 }
 
 fn transport(at: &At<'_>, node: &Node) -> Result<Transport, Fault> {

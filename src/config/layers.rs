@@ -9,7 +9,7 @@ use crate::domain::{did_you_mean, nearest};
 use super::home::{Home, set};
 use super::settings_file::{self, SettingsFile};
 use super::tool_overrides::{self, ToolOverride, WrittenOverrides};
-use super::{Env, Fault, Request, SettingValue, Settings, below, expand, read, toml_text};
+use super::{Env, Fault, Request, SettingValue, Settings, below, command_rules, expand, read, toml_text};
 
 /// The defaults, each with its unit and reason.
 pub(super) const DEFAULTS: &str = include_str!("../../config/mcporch.toml");
@@ -352,6 +352,10 @@ pub(super) fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
         Some("integer") => (value.is_u64() && in_range(&value, rule), format!("a whole number{}", range(rule))),
         Some("number") => (value.is_number() && in_range(&value, rule), format!("a number{}", range(rule))),
         Some("boolean") => (value.is_boolean(), "true or false".to_owned()),
+        Some("array") if rule["items"]["anyOf"].is_array() => {
+            let is_right = value.as_array().is_some_and(|items| items.iter().all(command_rules::is_rule));
+            (is_right, command_rules::EXPECTED.to_owned())
+        }
         Some("array") => {
             let is_right = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
             (is_right, "a list of texts".to_owned())

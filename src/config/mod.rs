@@ -3,6 +3,7 @@
 //! and never shows the value of an environment variable.
 
 mod blocks;
+mod command_rules;
 mod entry;
 mod env;
 mod error;
@@ -17,6 +18,8 @@ mod needs;
 mod read;
 mod recursion;
 mod registry;
+#[cfg(test)]
+mod secret_tests;
 mod server;
 mod settings;
 mod settings_file;
@@ -38,12 +41,10 @@ pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
 pub use server::{
-    Balance, HealthCheck, HealthMethod, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, Start,
-    StaticTool,
+    Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, Start, StaticTool,
 };
 pub use settings::{
-    CatalogSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel,
-    LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
+    CatalogSettings, CommandPattern, CommandsSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
 pub use tool_overrides::ToolOverride;
@@ -80,6 +81,8 @@ pub struct Config {
     pub orchestrators: Vec<Orchestrator>,
     /// What is odd but stops nothing: unknown keys, skipped entries, no registry at all.
     pub warnings: Vec<Fault>,
+    /// What works and could be safer, such as a secret among arguments; for `config check` and `doctor`.
+    pub advice: Vec<Fault>,
     /// The registry files that were read; empty when there is none.
     pub registry_files: Vec<PathBuf>,
 }
@@ -165,6 +168,7 @@ pub fn load(request: &Request, env: &dyn Env) -> Result<Config, Error> {
         servers: registry.servers,
         orchestrators: registry.orchestrators,
         warnings,
+        advice: registry.advice,
         registry_files: registry.files,
     })
 }

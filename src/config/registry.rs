@@ -28,6 +28,7 @@ pub(super) struct Registry {
     pub(super) orchestrators: Vec<Orchestrator>,
     pub(super) files: Vec<PathBuf>,
     pub(super) warnings: Vec<Fault>,
+    pub(super) advice: Vec<Fault>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -149,7 +150,10 @@ impl Registry {
             places.insert(member.key.clone(), first);
             return;
         }
-        self.servers.extend(entry::read(key, member, around, &mut self.warnings));
+        let mut told = entry::Told::default();
+        self.servers.extend(entry::read(key, member, around, &mut told));
+        self.warnings.append(&mut told.warnings);
+        self.advice.append(&mut told.advice);
     }
 
     /// Warns about keys that look like slips. A key that is like none of ours belongs to another program, whose settings

@@ -8,8 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Fault, ServersSettings};
+use super::home::set;
+use super::{Env, Fault, ServersSettings};
 use crate::domain::{Hints, ServerName};
+use crate::secrets::LateEnv;
 
 /// A server. `Debug` shows neither arguments nor the values of variables and headers, since secrets live there.
 #[derive(Debug, Clone)]
@@ -20,6 +22,10 @@ pub struct ServerConfig {
     pub title: String,
     /// What to start or to connect to, with every `${VAR}` resolved. Not to be used when there is a `refusal`.
     pub launch: Launch,
+    /// Variables that are read when it starts: references to files and the keyring, and env files.
+    pub late_env: LateEnv,
+    /// Variables of mcporch that it gets beyond those that every server gets.
+    pub inherit_env: InheritEnv,
     /// What it is good for, in the operator's words.
     pub hints: Hints,
     /// The same for single tools, by tool name.
@@ -62,7 +68,7 @@ pub struct ServerConfig {
     pub refusal: Option<Fault>,
     /// Where it stands.
     pub origin: Origin,
-    /// [`Launch::fingerprint`] of `launch`.
+    /// [`Launch::fingerprint`] of `launch`, and of what `late_env` and `inherit_env` say; no late value takes part.
     pub fingerprint: String,
 }
 
@@ -75,6 +81,8 @@ impl ServerConfig {
             title: String::new(),
             fingerprint: launch.fingerprint(),
             launch,
+            late_env: LateEnv::default(),
+            inherit_env: InheritEnv::default(),
             hints: Hints::default(),
             tool_hints: BTreeMap::new(),
             static_tools: Vec::new(),
@@ -99,11 +107,72 @@ impl ServerConfig {
         }
     }
 
+    /// The fingerprint with all that is beside the launch. Equal to the launch's own when there is nothing.
+    pub(super) fn fingerprint_of_all(&self) -> String {
+        let mut parts = self.late_env.written();
+        match &self.inherit_env {
+            InheritEnv::All => parts.push("inherit all".to_owned()),
+            InheritEnv::Names(names) => parts.extend(names.iter().map(|name| format!("inherit {name}"))),
+        }
+        let launch = self.launch.fingerprint();
+        if parts.is_empty() {
+            return launch;
+        }
+        let mut hash = Sha256::new();
+        for part in std::iter::once(&launch).chain(&parts) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// For each variable that it requires: is it there, and not empty? Env files are read anew, so this is how a start at
+    /// this moment would go; the keyring is not asked. Blocking: a few small files.
+    #[must_use]
+    pub fn required_env_status(&self, env: &dyn Env) -> BTreeMap<String, bool> {
+        let declared: &[(String, String)] = match &self.launch {
+            Launch::Child { env, .. } => env,
+            Launch::Remote { .. } => &[],
+        };
+        let is_present = |name: &String| {
+            declared.iter().any(|(one, value)| one == name && !value.is_empty())
+                || self.late_env.has(name)
+                || set(env, name).is_some()
+        };
+        self.required_env.iter().map(|name| (name.clone(), is_present(name))).collect()
+    }
+
     /// May the tool be used, as far as `tools_allowed` and `tools_denied` say?
     #[must_use]
     pub fn is_tool_allowed(&self, tool: &str) -> bool {
         let is_listed = self.tools_allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == tool));
         is_listed && !self.tools_denied.iter().any(|name| name == tool)
+    }
+}
+
+/// Which variables of mcporch a server gets beyond those that every server gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InheritEnv {
+    /// These; `*` at the end of a name stands for anything.
+    Names(Vec<String>),
+    /// Every one.
+    All,
+}
+
+impl Default for InheritEnv {
+    fn default() -> Self {
+        Self::Names(Vec::new())
+    }
+}
+
+impl InheritEnv {
+    /// Does the server get the variable for this?
+    #[must_use]
+    pub fn passes(&self, variable: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => super::settings::is_listed(names, variable),
+        }
     }
 }
 

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::settings_file::{
-    CatalogFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile,
-    ServersFile, SettingsFile, SupervisionFile,
+    CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
 };
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -20,6 +19,8 @@ pub struct Settings {
     pub servers: ServersSettings,
     /// How servers are watched, started again, spared, and run several times.
     pub supervision: SupervisionSettings,
+    /// What may be started.
+    pub commands: CommandsSettings,
     /// The most of anything that can grow.
     pub limits: LimitsSettings,
     /// The embedding model.
@@ -84,12 +85,7 @@ impl ServersSettings {
     /// count, as for the system itself.
     #[must_use]
     pub fn passes(&self, variable: &str) -> bool {
-        let folded = |text: &str| if cfg!(windows) { text.to_uppercase() } else { text.to_owned() };
-        let variable = folded(variable);
-        self.pass_env.iter().map(|name| folded(name)).any(|name| match name.strip_suffix('*') {
-            Some(start) => variable.starts_with(start),
-            None => variable == name,
-        })
+        is_listed(&self.pass_env, variable)
     }
 }
 
@@ -148,6 +144,36 @@ pub struct SupervisionSettings {
     pub retry_share: f64,
     /// Between two looks at whether the registry or the settings changed.
     pub reload_interval: Duration,
+}
+
+/// Is the variable one of those named? A name may end in `*`.
+pub(super) fn is_listed(names: &[String], variable: &str) -> bool {
+    let folded = |text: &str| if cfg!(windows) { text.to_uppercase() } else { text.to_owned() };
+    let variable = folded(variable);
+    names.iter().map(|name| folded(name)).any(|name| match name.strip_suffix('*') {
+        Some(start) => variable.starts_with(start),
+        None => variable == name,
+    })
+}
+
+/// `[commands]`: what may be started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommandsSettings {
+    /// Only these may be started; empty is everything.
+    pub allow: Vec<CommandPattern>,
+    /// These may not, whatever `allow` says.
+    pub deny: Vec<CommandPattern>,
+}
+
+/// One rule of `[commands]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandPattern {
+    /// Whole path of the program; `*` stands for anything but a slash, `**` for anything.
+    pub command: String,
+    /// One pattern for each argument, `**` at the end for any further ones; `None` is any arguments.
+    pub args: Option<Vec<String>>,
+    /// The program file's sha256, 64 hex digits.
+    pub sha256: Option<String>,
 }
 
 /// `[limits]`.
@@ -347,6 +373,7 @@ impl From<SettingsFile> for Settings {
         Self {
             servers: file.servers.into(),
             supervision: file.supervision.into(),
+            commands: file.commands.into(),
             limits: file.limits.into(),
             embedder: file.embedder.into(),
             index: file.index.into(),
@@ -417,6 +444,26 @@ impl From<SupervisionFile> for SupervisionSettings {
             breaker_probe_max: seconds(file.breaker_probe_max_s),
             retry_share: file.retry_share,
             reload_interval: seconds(file.reload_interval_s),
+        }
+    }
+}
+
+impl From<CommandsFile> for CommandsSettings {
+    fn from(file: CommandsFile) -> Self {
+        let patterns = |rules: Vec<CommandRuleFile>| rules.into_iter().map(Into::into).collect();
+        Self { allow: patterns(file.allow), deny: patterns(file.deny) }
+    }
+}
+
+impl From<CommandRuleFile> for CommandPattern {
+    fn from(rule: CommandRuleFile) -> Self {
+        match rule {
+            CommandRuleFile::Path(command) => Self { command, args: None, sha256: None },
+            CommandRuleFile::Rule(rule) => Self {
+                command: rule.command,
+                args: rule.args,
+                sha256: rule.sha256.map(|digits| digits.to_ascii_lowercase()),
+            },
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct SettingsFile {
     pub(super) servers: ServersFile,
     /// How servers are watched, started again, spared, and run several times.
     pub(super) supervision: SupervisionFile,
+    /// Which programs may be started.
+    pub(super) commands: CommandsFile,
     /// The most that mcporch accepts of anything that can grow.
     pub(super) limits: LimitsFile,
     /// The model that turns texts into vectors.
@@ -175,6 +177,40 @@ pub(super) struct SupervisionFile {
     /// Between two looks at whether the registry or the settings changed, in seconds; 0 never looks.
     #[schemars(range(min = 0, max = 3600))]
     pub(super) reload_interval_s: u64,
+}
+
+/// Which programs may be started.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandsFile {
+    /// Only these may be started; empty is everything.
+    pub(super) allow: Vec<CommandRuleFile>,
+    /// These may not be started, whatever `allow` says.
+    pub(super) deny: Vec<CommandRuleFile>,
+}
+
+/// A program: its path, or a table with more about it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum CommandRuleFile {
+    /// Whole path; `*` stands for anything but a slash, `**` for anything.
+    Path(String),
+    /// With arguments or a hash.
+    Rule(CommandRuleTable),
+}
+
+/// A program with arguments or a hash.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandRuleTable {
+    /// Whole path; `*` stands for anything but a slash, `**` for anything.
+    #[schemars(length(min = 1))]
+    pub(super) command: String,
+    /// One pattern for each argument; `**` as the last stands for any further ones.
+    pub(super) args: Option<Vec<String>>,
+    /// Sha256 of the program's file, 64 hex digits.
+    #[schemars(length(min = 64, max = 64))]
+    pub(super) sha256: Option<String>,
 }
 
 /// The most that mcporch accepts of anything that can grow.

@@ -298,3 +298,21 @@ fn wrong_overrides_are_named_with_line_and_help() {
     "#);
     assert_snapshot!(told("[override.\"a.b\"]\nhidden = true", &[], &[]), @"warning: config/mcporch.toml:1: override.a.b: unknown key, ignored; did you mean section [overrides]?");
 }
+
+#[test]
+fn commands_are_whole_paths_or_tables() {
+    let text = "[commands]\nallow = [\"/usr/bin/a\", { command = \"/usr/bin/npx\", args = [\"-y\", \"@x/*\"] }]\ndeny = [\"**/sudo\"]";
+    let rules = loaded(text, &[], &[]).unwrap().settings.commands;
+    let args = Some(vec!["-y".to_owned(), "@x/*".to_owned()]);
+    assert_eq!(rules.allow[0], CommandPattern { command: "/usr/bin/a".to_owned(), args: None, sha256: None });
+    assert_eq!((&rules.allow[1].args, rules.deny[0].command.as_str()), (&args, "**/sudo"));
+    for wrong in
+        ["\"npx\"", "7", "{ args = [] }", "{ command = \"/a\", arg = [] }", "{ command = \"/a\", sha256 = \"12\" }"]
+    {
+        let said = told(&format!("[commands]\nallow = [{wrong}]"), &[], &[]);
+        assert!(
+            said.contains(":2: commands.allow: ") && said.contains("a name alone is not enough"),
+            "{wrong}: {said}"
+        );
+    }
+}

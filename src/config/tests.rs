@@ -359,7 +359,6 @@ fn what_only_helps_is_a_warning() {
     warning: r.json:2: mcps.a.port: is a number; write a whole number from 1 to 65535
     ");
     assert_snapshot!(warned(r#"{"command": "npx -y thing"}"#), @"warning: r.json:2: mcps.a.command: the command has a space in it and is taken as one program; put the arguments into `args`, one by one");
-    assert_snapshot!(warned(r#"{"command": "a", "envFile": ".env"}"#), @"warning: r.json:2: mcps.a.envFile: the file is not read; put its variables under `env`");
     assert_snapshot!(warned(r#"{"command": "a", "tools": ["t", "t", 3, {"description": "x"}, {"name": "u", "input_schema": "x"}]}"#), @"
     warning: r.json:2: mcps.a.tools[1]: tool `t` is listed twice; list it once
     warning: r.json:2: mcps.a.tools[2]: is a number; write a tool's name or an object
@@ -589,7 +588,7 @@ fn examples_load_without_a_word() {
     let world = World { request, ..World::new() }.var("CHAT_API_KEY", "k");
     assert_eq!(world.told(), "");
     let config = world.load();
-    assert_eq!((config.registry_files.len(), config.servers.len()), (5, 9));
+    assert_eq!((config.registry_files.len(), config.servers.len()), (6, 11));
 }
 
 #[test]

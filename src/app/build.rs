@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::catalog::{Catalog, ServerKey};
 use crate::config::{
-    Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
+    CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
 };
 use crate::domain::{Hints, ServerName, Tool};
 use crate::history::{self, History};
@@ -17,7 +17,7 @@ use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
 use crate::supervisor::{Pool, PoolServer, World};
-use crate::upstream::{Era, Listing, SalvageLimits, SearchPath};
+use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
 use crate::{embedder, index};
 
 use super::Ancestry;
@@ -42,8 +42,9 @@ pub struct App {
     pub(super) pool: Arc<Pool>,
     catalog: Arc<Catalog>,
     path: watch::Receiver<Option<SearchPath>>,
-    /// The programs of the servers that may be started.
-    programs: Vec<(ServerName, String)>,
+    /// The programs of the servers that may be started, with their arguments.
+    programs: Vec<(ServerName, String, Vec<String>)>,
+    commands: Arc<CommandRules>,
     history: Option<Arc<History>>,
     path_task: tokio::task::JoinHandle<()>,
 }
@@ -63,8 +64,9 @@ impl App {
 
         let known_eras = known_eras(&catalog, &servers);
         let ancestry = Ancestry::of(config, env);
-        let inherited = inherited_env(settings, env, &ancestry);
-        let pool_servers = pool_servers(config, &servers, &inherited, &known_eras);
+        let inherited = |server: &ServerConfig| inherited_env(server, settings, env, &ancestry);
+        let commands = Arc::new(command_rules(settings));
+        let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras);
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
         let sink = news.clone();
@@ -122,6 +124,7 @@ impl App {
             path,
             programs: servers.iter().filter_map(|server| program(server)).collect(),
             path_task,
+            commands,
         })
     }
 
@@ -133,7 +136,23 @@ impl App {
         let mut path = self.path.clone();
         let Ok(found) = path.wait_for(Option::is_some).await.map(|path| path.clone()) else { return BTreeMap::new() };
         let is_missing = |command: &str| found.as_ref().is_some_and(|path| path.find(command).is_none());
-        self.programs.iter().filter(|(_, command)| is_missing(command)).cloned().collect()
+        let missing = self.programs.iter().filter(|(_, command, _)| is_missing(command));
+        missing.map(|(server, command, _)| (server.clone(), command.clone())).collect()
+    }
+
+    /// The servers that the operator's rules keep from starting, and why. Waits as [`App::missing_programs`] does, and reads
+    /// the programs that rules pin.
+    ///
+    /// Cancel safe.
+    pub async fn stopped_commands(&self) -> BTreeMap<ServerName, String> {
+        let mut path = self.path.clone();
+        let Ok(found) = path.wait_for(Option::is_some).await.map(|path| path.clone()) else { return BTreeMap::new() };
+        let stopped = self.programs.iter().filter_map(|(server, command, args)| {
+            let program = std::path::absolute(found.as_ref()?.find(command)?).ok()?;
+            let fault = self.commands.check(server, &program, args).err()?;
+            Some((server.clone(), fault.to_string()))
+        });
+        stopped.collect()
     }
 
     /// Stops every server, waits until all are gone, and writes what the history still holds.
@@ -150,20 +169,25 @@ impl App {
 
 /// What the pool and the write path are told of another configuration.
 pub(super) fn rooms_of(config: &Config, env: &dyn Env, app: &App) -> (Vec<PoolServer>, Vec<Source>) {
+    let settings = &config.settings;
     let servers: Vec<&ServerConfig> = config.servers.iter().filter(|server| !server.disabled).collect();
-    let inherited = inherited_env(&config.settings, env, &Ancestry::of(config, env));
+    let ancestry = Ancestry::of(config, env);
+    let inherited = |server: &ServerConfig| inherited_env(server, settings, env, &ancestry);
     let known_eras = known_eras(&app.catalog, &servers);
-    let sources = sources(&servers, salvage_limits(&config.settings));
-    (pool_servers(config, &servers, &inherited, &known_eras), sources)
+    let sources = sources(&servers, salvage_limits(settings));
+    let commands = Arc::new(command_rules(settings));
+    (pool_servers(config, &servers, &inherited, &commands, &known_eras), sources)
 }
 
 fn sources(servers: &[&ServerConfig], salvage: SalvageLimits) -> Vec<Source> {
     servers.iter().map(|server| source(server, salvage)).collect()
 }
 
-fn program(server: &ServerConfig) -> Option<(ServerName, String)> {
+fn program(server: &ServerConfig) -> Option<(ServerName, String, Vec<String>)> {
     match &server.launch {
-        Launch::Child { command, .. } if server.refusal.is_none() => Some((server.name.clone(), command.clone())),
+        Launch::Child { command, args, .. } if server.refusal.is_none() => {
+            Some((server.name.clone(), command.clone(), args.clone()))
+        }
         Launch::Child { .. } | Launch::Remote { .. } => None,
     }
 }
@@ -235,10 +259,28 @@ fn known_eras(catalog: &Catalog, servers: &[&ServerConfig]) -> BTreeMap<ServerKe
     eras.into_iter().filter_map(|(key, word)| Some((key, era(word.as_deref())?))).collect()
 }
 
-/// The variables that every server gets.
-fn inherited_env(settings: &Settings, env: &dyn Env, ancestry: &Ancestry) -> Vec<(String, String)> {
-    let mut inherited: Vec<(String, String)> =
-        env.all().into_iter().filter(|(name, _)| settings.servers.passes(name)).collect();
+/// What may be started.
+fn command_rules(settings: &Settings) -> CommandRules {
+    let rules = |patterns: &[CommandPattern]| {
+        let one = |pattern: &CommandPattern| CommandRule {
+            command: pattern.command.clone(),
+            args: pattern.args.clone(),
+            sha256: pattern.sha256.clone(),
+        };
+        patterns.iter().map(one).collect()
+    };
+    CommandRules { allow: rules(&settings.commands.allow), deny: rules(&settings.commands.deny) }
+}
+
+/// The variables that the server gets of ours: those for every server, and its own.
+fn inherited_env(
+    server: &ServerConfig,
+    settings: &Settings,
+    env: &dyn Env,
+    ancestry: &Ancestry,
+) -> Vec<(String, String)> {
+    let is_passed = |name: &str| settings.servers.passes(name) || server.inherit_env.passes(name);
+    let mut inherited: Vec<(String, String)> = env.all().into_iter().filter(|(name, _)| is_passed(name)).collect();
     inherited.push(ancestry.variable());
     inherited
 }

@@ -1,7 +1,7 @@
 //! From the configuration of servers to what the pool is told of them.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::catalog::ServerKey;
 use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, SupervisionSettings, balance_of};
 use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Policy, PoolServer, Probe, StartMode, Watched};
-use crate::upstream::{Era, Limits, Spec};
+use crate::upstream::{CommandRules, Era, Limits, Spec};
 
 use super::build::key;
 
@@ -20,20 +20,23 @@ const GOOD_LIFE: Duration = Duration::from_secs(1);
 pub(super) fn pool_servers(
     config: &Config,
     servers: &[&ServerConfig],
-    inherited: &[(String, String)],
+    inherited: &dyn Fn(&ServerConfig) -> Vec<(String, String)>,
+    commands: &Arc<CommandRules>,
     known_eras: &BTreeMap<ServerKey, Era>,
 ) -> Vec<PoolServer> {
-    servers.iter().map(|server| pool_server(config, server, inherited, known_eras.get(&key(server)).copied())).collect()
+    let era = |server: &ServerConfig| known_eras.get(&key(server)).copied();
+    let spec = |server: &ServerConfig| spec(server, inherited(server), commands.clone());
+    servers.iter().map(|server| pool_server(config, server, spec(server), era(server))).collect()
 }
 
-fn pool_server(config: &Config, server: &ServerConfig, inherited: &[(String, String)], era: Option<Era>) -> PoolServer {
+fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<Era>) -> PoolServer {
     let settings = &config.settings;
     let (servers, watch) = (&settings.servers, &settings.supervision);
     let resources = server.resources.clone().unwrap_or_default();
     let instances_max = resources.instances_max.unwrap_or(watch.instances_max);
     PoolServer {
-        identity: identity(server, settings, inherited),
-        spec: spec(server, inherited),
+        identity: identity(server, settings, &spec.inherited_env),
+        spec,
         limits: Limits {
             start_timeout: server.start_timeout,
             probe_timeout: servers.probe_timeout,
@@ -77,19 +80,28 @@ fn pool_server(config: &Config, server: &ServerConfig, inherited: &[(String, Str
     }
 }
 
-fn spec(server: &ServerConfig, inherited: &[(String, String)]) -> Spec {
+fn spec(server: &ServerConfig, inherited_env: Vec<(String, String)>, commands: Arc<CommandRules>) -> Spec {
     let (command, args, env, cwd) = match &server.launch {
         Launch::Child { command, args, env, cwd } => (command.clone(), args.clone(), env.clone(), cwd.clone()),
         Launch::Remote { .. } => (String::new(), Vec::new(), Vec::new(), None),
     };
-    Spec { server: server.name.clone(), command, args, env, inherited_env: inherited.to_vec(), cwd }
+    Spec {
+        server: server.name.clone(),
+        command,
+        args,
+        env,
+        late_env: server.late_env.clone(),
+        commands,
+        inherited_env,
+        cwd,
+    }
 }
 
 /// Everything that a running server would have to be started again for, and every rule that its keeper follows.
 fn identity(server: &ServerConfig, settings: &Settings, inherited: &[(String, String)]) -> String {
     let mut hash = Sha256::new();
     hash.update(&server.fingerprint);
-    hash.update(format!("{:?} {:?}", settings.servers, settings.supervision));
+    hash.update(format!("{:?} {:?} {:?}", settings.servers, settings.supervision, settings.commands));
     hash.update(format!("{:?} {:?} {:?}", server.start, server.depends_on, server.stateful));
     hash.update(format!("{:?} {:?} {:?}", server.balance, server.health_check, server.resources));
     hash.update(format!("{:?} {:?}", server.health_endpoint, server.port));

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::secrets::redactor;
+
 /// Widest cell of a table, in characters; longer ones are cut.
 const CELL_CHARS_MAX: usize = 72;
 
@@ -37,11 +39,13 @@ impl Out {
 
     /// A failure, named as one.
     pub(super) fn failure(&mut self, text: &str) {
+        let text = redactor().redact(text);
         let _closed = writeln!(self.stream, "{}: {text}", painted(BAD.bold(), "error"));
     }
 
     /// A warning, named as one.
     pub(super) fn warning(&mut self, text: &str) {
+        let text = redactor().redact(text);
         let _closed = writeln!(self.stream, "{}: {text}", painted(WARN, "warning"));
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::error_chain;
 use crate::history;
 use crate::reconcile;
+use crate::secrets::redactor;
 use crate::supervisor;
 
 /// Why a verb gave no answer. The text is for whoever asked.
@@ -38,9 +39,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The fault and its causes, in one line.
+    /// The fault and its causes, in one line, without secrets.
     #[must_use]
     pub fn one_line(&self) -> String {
-        error_chain(self)
+        redactor().redact(&error_chain(self)).into_owned()
     }
 }

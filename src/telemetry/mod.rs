@@ -1,8 +1,9 @@
 //! Log set-up. Logs go to stderr or to a file, never to stdout: that belongs to the protocol. What is logged is decided
 //! where it happens; here only how it is written.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{LogFormat, LogSettings};
+use crate::secrets::redactor;
 
 /// Libraries whose own chatter is no news to an operator: rmcp logs each notification, hf-hub each header.
 const QUIET: &[&str] = &["rmcp=warn", "ort=warn", "hf_hub=warn", "ureq=warn", "tokenizers=warn", "rustls=warn"];
@@ -39,13 +41,40 @@ pub fn start(settings: &LogSettings, level: Option<&str>, logs_folder: &Path) ->
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Redacting(writer)).with_ansi(false);
     // A second start, in tests, finds the first one's subscriber in place; that one does.
     let _already_started = match settings.format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Hides secrets in every line on its way out. A line comes in one write: that is how events are formatted.
+struct Redacting<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Redacting<W> {
+    type Writer = RedactingWriter<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        RedactingWriter(self.0.make_writer())
+    }
+}
+
+struct RedactingWriter<W>(W);
+
+impl<W: Write> Write for RedactingWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match redactor().redact_bytes(line) {
+            Cow::Borrowed(same) => self.0.write_all(same)?,
+            Cow::Owned(clean) => self.0.write_all(&clean)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn to_file(path: &Path) -> Result<BoxMakeWriter, Error> {

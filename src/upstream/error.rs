@@ -1,9 +1,11 @@
 //! How a session can fail.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::ServerName;
+use crate::secrets;
 
 /// What was going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,35 @@ pub enum Error {
         command: String,
         /// The search path.
         searched: String,
+    },
+    /// The operator's rules do not let it start.
+    #[error("server {server}: {program} may not be started: {why} ({setting}); change that setting or the entry", program = .program.display())]
+    NotAllowed {
+        /// Whose.
+        server: ServerName,
+        /// What would have run, with links resolved.
+        program: PathBuf,
+        /// The setting that stops it.
+        setting: &'static str,
+        /// Which rule, or that there is none.
+        why: String,
+    },
+    /// A secret that it needs cannot be had.
+    #[error("server {server} is not started: {source}")]
+    Secret {
+        /// Whose.
+        server: ServerName,
+        /// Where the reference stands, what is wrong, what to do.
+        #[source]
+        source: Box<secrets::Error>,
+    },
+    /// A file with its secrets could not be read in time.
+    #[error("server {server} is not started: its secrets could not be read within {:.1} s (servers.start_timeout_s)", .after.as_secs_f64())]
+    SecretsTooSlow {
+        /// Whose.
+        server: ServerName,
+        /// The deadline that passed.
+        after: Duration,
     },
     /// The system would not start it.
     #[error("server {server}: {command:?} could not be started")]
@@ -144,6 +175,7 @@ impl Error {
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::NotReading { .. } => false,
+            Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => false,
             Self::Died { was_sent, .. } => *was_sent,
             Self::TimedOut { phase, .. } => *phase == Phase::Call,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => true,
@@ -155,7 +187,7 @@ impl Error {
     pub fn is_server_down(&self) -> bool {
         match self {
             Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Died { .. } | Self::NotReading { .. } => true,
-            Self::TimedOut { .. } => true,
+            Self::TimedOut { .. } | Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => true,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
                 false
             }

@@ -3,6 +3,8 @@
 //! speaks. It must never answer what is not JSON-RPC, never wait without a deadline, and never decide when a server
 //! starts or stops: that is the supervisor's.
 
+mod allowed_commands;
+mod complete_env;
 mod error;
 mod handshake;
 mod pending;
@@ -13,6 +15,7 @@ mod session;
 mod stderr_tail;
 mod tools;
 
+pub use allowed_commands::{CommandRule, CommandRules};
 pub use error::{Error, Phase};
 pub use pending::Answer;
 pub use search_path::SearchPath;
@@ -20,11 +23,13 @@ pub use session::{CallOptions, Notice, ProgressSink, Session};
 pub use tools::{Listing, SalvageLimits};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ServerName;
+use crate::secrets::LateEnv;
 
 /// The newest revision with an `initialize` handshake; what we ask a legacy server for.
 pub const LEGACY_VERSION: &str = "2025-11-25";
@@ -52,6 +57,10 @@ pub struct Spec {
     pub args: Vec<String>,
     /// Variables the registry declares for it; they may be secret.
     pub env: Vec<(String, String)>,
+    /// Variables that are read at each start.
+    pub late_env: LateEnv,
+    /// What may be started.
+    pub commands: Arc<CommandRules>,
     /// Variables it inherits from us.
     pub inherited_env: Vec<(String, String)>,
     /// Folder to start in; ours when `None`.

@@ -20,7 +20,7 @@ pub(super) struct Running {
 /// Starts the program.
 ///
 /// # Errors
-/// [`Error::CommandNotFound`] and [`Error::Spawn`].
+/// [`Error::CommandNotFound`], [`Error::NotAllowed`] and [`Error::Spawn`].
 pub(super) fn spawn(spec: &Spec, path: &SearchPath, limits: &Limits) -> Result<Running, Error> {
     let not_found = || Error::CommandNotFound {
         server: spec.server.clone(),
@@ -30,6 +30,7 @@ pub(super) fn spawn(spec: &Spec, path: &SearchPath, limits: &Limits) -> Result<R
     let failed = |source| Error::Spawn { server: spec.server.clone(), command: spec.command.clone(), source };
     let program = path.find(&spec.command).ok_or_else(not_found)?;
     let program = std::path::absolute(program).map_err(failed)?;
+    spec.commands.check(&spec.server, &program, &spec.args)?;
 
     let mut command = Command::new(program);
     command.args(&spec.args).env_clear();

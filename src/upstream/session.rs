@@ -11,11 +11,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
+use crate::secrets::redactor;
 use crate::wire::{LineWriter, WriteError, request_line};
 
 use super::pending::PendingRequests;
 use super::stderr_tail::StderrTail;
-use super::{Answer, Era, Error, Hello, Limits, MODERN_VERSION, Phase, SearchPath, Spec, handshake, process, receive};
+use super::{
+    Answer, Era, Error, Hello, Limits, MODERN_VERSION, Phase, SearchPath, Spec, complete_env, handshake, process,
+    receive,
+};
 
 /// How long the rest of a dead server's output is waited for: an answer written just before its death still counts.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -112,6 +116,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let deadline = Instant::now() + limits.start_timeout;
         let plan = handshake::Plan::for_era(known_era);
+        let spec = &complete_env::complete(spec, limits.start_timeout).await?;
         let session = Self::spawn(spec, path, limits, notices.clone())?;
         match handshake::shake(&session, plan, limits, deadline).await {
             Ok(hello) => Ok(session.opened(hello)),
@@ -138,7 +143,7 @@ impl Session {
         notices: Arc<dyn Fn(Notice) + Send + Sync>,
     ) -> Result<Self, Error> {
         let running = process::spawn(spec, path, limits)?;
-        let tail = StderrTail::new(limits.stderr_tail_lines, &spec.env);
+        let tail = StderrTail::new(limits.stderr_tail_lines);
         let shared = Arc::new(Shared {
             server: spec.server.clone(),
             writer: running.stdin.clone(),
@@ -454,5 +459,7 @@ pub(super) fn refused(server: &ServerName, method: &str, error: &str) -> Error {
         message: String,
     }
     let error: RpcError = serde_json::from_str(error).unwrap_or_default();
-    Error::Refused { server: server.clone(), method: method.to_owned(), code: error.code, message: error.message }
+    // A server that was given a wrong key likes to tell which one.
+    let message = redactor().redact(&error.message).into_owned();
+    Error::Refused { server: server.clone(), method: method.to_owned(), code: error.code, message }
 }

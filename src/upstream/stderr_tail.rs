@@ -5,29 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::secrets::redactor;
+
 /// Longest line kept, in characters.
 const LINE_CHARS_MAX: usize = 300;
 /// Longest text made of the lines, in characters: an error stays readable.
 const SUMMARY_CHARS_MAX: usize = 600;
-/// Values shorter than this are not hidden: hiding "1" or "true" would garble every message.
-const SECRET_CHARS_MIN: usize = 6;
+/// Longest part of a line that is looked at, in bytes: room for characters of four bytes.
+const LINE_BYTES_MAX: usize = LINE_CHARS_MAX * 4;
 
 /// A bounded memory of lines, shared by who reads and who reports.
 #[derive(Debug, Clone)]
 pub(super) struct StderrTail {
     lines: Arc<Mutex<VecDeque<String>>>,
     lines_max: usize,
-    secrets: Arc<[String]>,
 }
 
 impl StderrTail {
-    /// Keeps `lines_max` lines; the values of variables that look secret are hidden in them.
-    pub(super) fn new(lines_max: usize, env: &[(String, String)]) -> Self {
-        let secrets = env
-            .iter()
-            .filter(|(name, value)| looks_secret(name) && value.chars().count() >= SECRET_CHARS_MIN)
-            .map(|(_, value)| value.clone());
-        Self { lines: Arc::default(), lines_max, secrets: secrets.collect() }
+    /// Keeps `lines_max` lines; secrets are hidden in them.
+    pub(super) fn new(lines_max: usize) -> Self {
+        Self { lines: Arc::default(), lines_max }
     }
 
     /// Reads until the stream ends, whatever comes.
@@ -41,7 +38,7 @@ impl StderrTail {
                 Ok(_) => {}
             }
             for part in buffer.split_inclusive(|&byte| byte == b'\n') {
-                let room = (LINE_CHARS_MAX * 4).saturating_sub(line.len());
+                let room = LINE_BYTES_MAX.saturating_sub(line.len());
                 line.extend_from_slice(&part[..part.len().min(room)]);
                 if part.ends_with(b"\n") {
                     self.push(&line);
@@ -53,7 +50,7 @@ impl StderrTail {
     }
 
     fn push(&self, line: &[u8]) {
-        let text = self.clean(&String::from_utf8_lossy(line));
+        let text = clean(line);
         if text.is_empty() {
             return;
         }
@@ -63,26 +60,6 @@ impl StderrTail {
             lines.pop_front();
         }
         lines.push_back(text);
-    }
-
-    /// Without escape sequences, control characters and secrets.
-    fn clean(&self, text: &str) -> String {
-        let mut clean = String::new();
-        let mut chars = text.chars();
-        while let Some(c) = chars.next() {
-            if c == '\u{1b}' {
-                // A CSI sequence ends at its first letter.
-                if chars.next() == Some('[') {
-                    chars.by_ref().find(char::is_ascii_alphabetic);
-                }
-            } else if !c.is_control() || c == '\t' {
-                clean.push(c);
-            }
-        }
-        for secret in self.secrets.iter() {
-            clean = clean.replace(secret.as_str(), "[hidden]");
-        }
-        clean.trim().chars().take(LINE_CHARS_MAX).collect()
     }
 
     /// The last lines in one, the newest whole; empty when the server wrote nothing.
@@ -102,9 +79,23 @@ impl StderrTail {
     }
 }
 
-fn looks_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    ["KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH", "COOKIE", "DSN", "PRIVATE"]
-        .iter()
-        .any(|part| name.contains(part))
+/// Without escape sequences, control characters and secrets.
+fn clean(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut clean = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // A CSI sequence ends at its first letter.
+            if chars.next() == Some('[') {
+                chars.by_ref().find(char::is_ascii_alphabetic);
+            }
+        } else if !c.is_control() || c == '\t' {
+            clean.push(c);
+        }
+    }
+    let is_cut = line.len() >= LINE_BYTES_MAX;
+    let clean =
+        if is_cut { redactor().redact_cut(clean.trim_end_matches('\u{fffd}')) } else { redactor().redact(&clean) };
+    clean.trim().chars().take(LINE_CHARS_MAX).collect()
 }

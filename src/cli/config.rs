@@ -62,7 +62,8 @@ fn check(global: &Global, config: &config::Config, idle: &[Finding], out: &mut O
             })
             .collect();
         let idle = idle.iter().map(doctor::one_line);
-        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).chain(idle).collect();
+        let told = config.warnings.iter().chain(&config.advice);
+        let warnings: Vec<String> = told.map(ToString::to_string).chain(idle).collect();
         out.json(&json!({
             "home": config.home.root(),
             "registry_files": config.registry_files,
@@ -86,7 +87,7 @@ fn check(global: &Global, config: &config::Config, idle: &[Finding], out: &mut O
         };
         out.line(&format!("{mark} {}: {note}", server.name));
     }
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(&config.advice) {
         out.warning(&warning.to_string());
     }
     for finding in idle {

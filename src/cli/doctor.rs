@@ -21,7 +21,7 @@ use super::exit_code::Exit;
 use super::output::{BAD, BOLD, DIM, GOOD, Out, WARN, counted, one_line as clean, painted};
 use super::progress::Bars;
 use super::test::{self, Wanted};
-use super::{Global, doctor_routes, prepare};
+use super::{Global, doctor_routes, doctor_secrets, prepare};
 
 /// Findings shown of one area, unless all are asked for.
 const SHOWN: usize = 6;
@@ -128,9 +128,10 @@ async fn examine(
     let app = &sides.with;
     let refreshed = bring_up_to_date(app, args, wanted).await?;
     let known = app.operations.known_now();
-    let mut findings: Vec<Finding> = config.warnings.iter().map(of_fault).collect();
+    let mut findings: Vec<Finding> = config.warnings.iter().chain(&config.advice).map(of_fault).collect();
     let facts = server_facts(config, app, &known, &refreshed, wanted).await;
     findings.extend(doctor::servers(&facts));
+    findings.extend(doctor_secrets::findings(config, app, &known, wanted).await?);
     findings.extend(doctor::texts(&known.snapshot, &|server| wanted.contains(server)));
     findings.extend(idle(config, &known));
 

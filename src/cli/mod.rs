@@ -8,6 +8,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod doctor_routes;
+mod doctor_secrets;
 mod eval;
 mod exit_code;
 mod feedback;
@@ -18,6 +19,7 @@ mod prepare;
 mod progress;
 mod query;
 mod replay;
+mod secrets;
 mod serve;
 mod test;
 mod test_report;
@@ -30,8 +32,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::Request;
+use crate::config::{Env, ProcessEnv, Request};
 use crate::demo_server;
+use crate::secrets::redactor;
 
 use exit_code::Exit;
 use output::Out;
@@ -103,6 +106,9 @@ enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Secrets that the registry refers to, and the keyring
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Say what is wrong with the set-up, and what to do
     Doctor(doctor::DoctorArgs),
     /// Say whether a route was right, so that routing learns from it
@@ -168,6 +174,9 @@ pub fn run() -> ExitCode {
             Before::Alone { resumed } => is_resumed = resumed,
         }
     }
+    // Before anything else, so that no log line and no error ever shows a key that we were started with.
+    let variables = ProcessEnv.all();
+    redactor().learn_variables(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     // One thread: a proxied call is a handful of microseconds of work, and waking another core costs more than that.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
@@ -227,6 +236,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Explain(args)) => tools::explain(&global, &args).await,
         Some(Command::Index(command)) => index::index(&global, &command).await,
         Some(Command::Config(command)) => config::config(&global, &command).await,
+        Some(Command::Secrets(command)) => secrets::secrets(&global, command).await,
         Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
         Some(Command::Feedback(args)) => feedback::feedback(&global, &args).await,
         Some(Command::Learned(args)) => learned::learned(&global, &args).await,

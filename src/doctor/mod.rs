@@ -12,6 +12,7 @@ mod suspicious;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod unpinned;
 
 pub use facts::{ServerFacts, ServerState, servers};
 pub use finding::{Area, Finding, Severity};
@@ -19,3 +20,4 @@ pub use overrides::{Change, Effect, Share, effect, overrides};
 pub use probes::{Probe, ProbeKind, Probes, Vectors};
 pub use routing::{Figures, Routing, routing};
 pub use texts::texts;
+pub use unpinned::unpinned_package;

@@ -11,6 +11,7 @@ mod homes;
 mod learning;
 mod protocol;
 mod routing;
+mod secrets;
 mod steps;
 mod test_command;
 mod tidy;

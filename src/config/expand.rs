@@ -82,8 +82,12 @@ pub(super) fn names(text: &str) -> Vec<String> {
     let starts = text.match_indices("${").filter(|(at, _)| !text[..*at].ends_with('$'));
     let inner = starts.map(|(at, _)| &text[at + 2..]);
     let inner = inner.map(|inner| inner.strip_prefix("env:").unwrap_or(inner));
-    let ends = |inner: &str| inner.find(|c: char| !is_name(c)).unwrap_or(inner.len());
-    inner.map(|inner| inner[..ends(inner)].to_owned()).filter(|name| !name.is_empty()).collect()
+    let named = inner.filter_map(|inner| {
+        let (name, rest) = inner.split_at(inner.find(|c: char| !is_name(c))?);
+        // Else it is the kind of another reference, such as `keyring:`.
+        (rest.starts_with('}') || rest.starts_with(":-")).then_some(name)
+    });
+    named.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// A `~` or `~/` at the start becomes the user's folder; without one it stays.

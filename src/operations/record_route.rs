@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::domain::{Tool, ToolKey};
 use crate::history::{NewLesson, Route, RouteId, Source};
+use crate::secrets::redactor;
 use crate::upstream::Answer;
 
 use super::answered::Heard;
@@ -148,7 +149,8 @@ impl Operations {
         history.record(Route {
             id: id.clone(),
             verb: ending.verb.to_owned(),
-            request: request.trim().to_owned(),
+            // A known secret is not even written where the operator keeps requests as they are.
+            request: redactor().redact(request.trim()).into_owned(),
             params: parameter_names(params),
             model: known.snapshot.model().to_owned(),
             candidates: candidates.clone(),

@@ -342,6 +342,8 @@ impl Shared {
     /// Counts a line that is no message, and names the first.
     pub(super) fn note_noise(&self, line: &str) {
         if self.noise_lines.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Before it is cut: half a secret is one too.
+            let line = redactor().redact(line);
             let shown: String = line.chars().filter(|c| !c.is_control()).take(NOISE_CHARS_SHOWN).collect();
             tracing::info!(server.name = %self.server, line = shown, "server {} writes to stdout what is no MCP message; passed over", self.server);
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Effect, EffectSource, InputSchema, ServerName, Tool, ToolKey};
 use crate::effects;
+use crate::secrets::redactor;
 use crate::wire::Members;
 
 use super::{CallOptions, Error, Phase, Session};
@@ -119,6 +120,8 @@ impl Session {
     }
 
     pub(super) fn bad_answer(&self, method: &str, what: String) -> Error {
+        // A parser quotes what it did not expect.
+        let what = redactor().redact(&what).into_owned();
         Error::BadAnswer { server: self.server().clone(), method: method.to_owned(), what }
     }
 

@@ -41,10 +41,12 @@ pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
 pub use server::{
-    Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig, Start, StaticTool,
+    Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig,
+    Start, StaticTool,
 };
 pub use settings::{
-    CatalogSettings, CommandPattern, CommandsSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings, LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
+    CatalogSettings, CommandPattern, CommandsSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings,
+    LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
 pub use tool_overrides::ToolOverride;

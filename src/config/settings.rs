@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::settings_file::{
-    CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile, LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
+    CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
+    LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
 };
 
 /// All settings. `Default` is the compiled-in defaults file.

@@ -59,7 +59,10 @@ impl Home {
 
     fn command(&self) -> Command {
         let registry = self.file("registry.json");
-        std::fs::write(&registry, json!({"mcpServers": self.servers}).to_string()).unwrap();
+        // Put in place whole: another process of the same test may be reading it.
+        let fresh = self.file(&format!("registry.{:?}", std::thread::current().id()));
+        std::fs::write(&fresh, json!({"mcpServers": self.servers}).to_string()).unwrap();
+        std::fs::rename(&fresh, &registry).unwrap();
         let mut command = Command::new(program());
         // A test must not depend on who runs it: no variables but those that programs need to run at all.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());

@@ -5,6 +5,7 @@ mod confidence;
 mod effect;
 mod error_chain;
 mod input_schema;
+mod moment;
 mod nearest;
 mod server_name;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use confidence::Confidence;
 pub use effect::{Effect, EffectSource};
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
+pub use moment::Moment;
 pub use nearest::{Misspelt, did_you_mean, nearest};
 pub use server_name::{BadServerName, ServerName};
 pub use tool::{Hints, Tool, ToolKey};

@@ -19,6 +19,7 @@ pub mod reconcile;
 pub mod router;
 pub mod routes;
 pub mod secrets;
+pub mod server_logs;
 pub mod supervisor;
 pub mod telemetry;
 pub mod upstream;

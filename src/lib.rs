@@ -1,5 +1,6 @@
 //! mcporch: one MCP entry in front of all your MCP servers. ARCHITECTURE.md shows the rooms and who may use whom.
 
+pub mod alerts;
 pub mod app;
 pub mod catalog;
 pub mod cli;

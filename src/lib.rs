@@ -22,6 +22,7 @@ pub mod router;
 pub mod routes;
 pub mod secrets;
 pub mod server_logs;
+pub mod service;
 pub mod supervisor;
 pub mod telemetry;
 pub mod upstream;

@@ -82,6 +82,7 @@ struct Parts {
     hints: Hints,
     tool_hints: Vec<(String, Hints)>,
     static_tools: Vec<StaticTool>,
+    groups: Vec<String>,
     tools_allowed: Option<Vec<String>>,
     tools_denied: Vec<String>,
     start_timeout: Option<Duration>,
@@ -165,6 +166,7 @@ impl Draft<'_> {
             Use::Description => self.parts.hints.description = text(at, node)?,
             Use::Keywords => self.parts.hints.keywords.extend(texts(at, node)?),
             Use::Categories => self.parts.hints.categories.extend(texts(at, node)?),
+            Use::Groups => self.parts.groups.extend(texts(at, node)?),
             Use::Examples => self.parts.hints.examples.extend(texts(at, node)?),
             Use::Tools => self.parts.static_tools = tool_entries::tools(at, node, &mut self.odd)?,
             Use::ToolHints => self.parts.tool_hints = tool_entries::tool_hints(at, node, &mut self.odd)?,
@@ -370,6 +372,7 @@ impl Draft<'_> {
             .chain(parts.tool_hints)
             .collect();
         server.static_tools = parts.static_tools;
+        server.groups = parts.groups;
         server.tools_allowed = parts.tools_allowed;
         server.tools_denied = parts.tools_denied;
         server.start_timeout = parts.start_timeout.unwrap_or(server.start_timeout);

@@ -66,6 +66,12 @@ impl Home {
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }
+
+    /// `logs/servers/`: what each server wrote to stderr, and its story.
+    #[must_use]
+    pub fn server_logs(&self) -> PathBuf {
+        self.logs().join("servers")
+    }
 }
 
 /// The variable's value unless it is empty.

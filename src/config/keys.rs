@@ -17,6 +17,7 @@ pub(super) enum Use {
     Description,
     Keywords,
     Categories,
+    Groups,
     Examples,
     Tools,
     ToolHints,
@@ -51,6 +52,7 @@ impl Use {
                 | Self::Description
                 | Self::Keywords
                 | Self::Categories
+                | Self::Groups
                 | Self::Examples
                 | Self::Tools
                 | Self::ToolHints
@@ -74,6 +76,7 @@ pub(super) const KEYS: &[(&str, Use)] = &[
     ("description", Use::Description),
     ("keywords", Use::Keywords),
     ("categories", Use::Categories),
+    ("groups", Use::Groups),
     ("examples", Use::Examples),
     ("tools", Use::Tools),
     ("tool_hints", Use::ToolHints),
@@ -101,6 +104,7 @@ pub(super) const KEYS: &[(&str, Use)] = &[
     ("tags", Use::Keywords),
     ("capabilities", Use::Keywords),
     ("category", Use::Categories),
+    ("group", Use::Groups),
     ("use_cases", Use::Examples),
     ("transport", Use::Transport),
     ("serverUrl", Use::Url),

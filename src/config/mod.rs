@@ -22,6 +22,7 @@ mod registry;
 mod secret_tests;
 mod server;
 mod settings;
+mod settings_care;
 mod settings_file;
 #[cfg(test)]
 mod settings_tests;
@@ -49,6 +50,7 @@ pub use settings::{
     LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
+pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
 pub use tool_overrides::ToolOverride;
 
 use crate::domain::ServerName;

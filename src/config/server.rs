@@ -32,6 +32,8 @@ pub struct ServerConfig {
     pub tool_hints: BTreeMap<String, Hints>,
     /// Tools the file lists, to know them before the server ran once. The server's own list replaces them.
     pub static_tools: Vec<StaticTool>,
+    /// The groups it belongs to, for commands that mean several servers.
+    pub groups: Vec<String>,
     /// Only these tools may be used; `None` when the file sets no such limit.
     pub tools_allowed: Option<Vec<String>>,
     /// These tools must not be used.
@@ -86,6 +88,7 @@ impl ServerConfig {
             hints: Hints::default(),
             tool_hints: BTreeMap::new(),
             static_tools: Vec::new(),
+            groups: Vec::new(),
             tools_allowed: None,
             tools_denied: Vec::new(),
             start_timeout: settings.start_timeout,

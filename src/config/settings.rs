@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::layers;
+use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
@@ -40,6 +41,10 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// The log.
     pub log: LogSettings,
+    /// The logs of servers.
+    pub server_logs: ServerLogsSettings,
+    /// Who is told of what.
+    pub alerts: AlertsSettings,
 }
 
 /// `[servers]`.
@@ -384,6 +389,8 @@ impl From<SettingsFile> for Settings {
             learning: file.learning.into(),
             daemon: file.daemon.into(),
             log: file.log.into(),
+            server_logs: file.server_logs.into(),
+            alerts: file.alerts.into(),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::settings::{IndexKind, LogFormat, LogLevel};
+use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::{layers, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
@@ -38,6 +39,10 @@ pub(super) struct SettingsFile {
     pub(super) daemon: DaemonFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
+    /// What is kept of each server's stderr and of its story.
+    pub(super) server_logs: ServerLogsFile,
+    /// Who is told when a server crashes, comes back or goes over a limit.
+    pub(super) alerts: AlertsFile,
 }
 
 /// How servers are started, called and stopped.

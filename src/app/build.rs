@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::alerts::Alerts;
 use crate::catalog::{Catalog, ServerKey};
 use crate::config::{
     CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
@@ -16,12 +17,13 @@ use crate::history::{self, History};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
+use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
 use crate::{embedder, index};
 
-use super::Ancestry;
 use super::pool_servers::{pool_servers, refusal};
+use super::{Ancestry, care, events, health};
 
 /// Longest wait for what is not known yet, before an answer says that nothing is known.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,6 +41,10 @@ pub struct App {
     pub embedder: Arc<LazyEmbedder>,
     /// What the user should know about the start: a damaged catalog, say. One line each.
     pub warnings: Vec<String>,
+    /// The logs of servers, where they are kept.
+    pub server_logs: Option<Arc<ServerLogs>>,
+    /// Where alerts go.
+    pub alerts: Arc<Alerts>,
     pub(super) pool: Arc<Pool>,
     catalog: Arc<Catalog>,
     path: watch::Receiver<Option<SearchPath>>,
@@ -66,28 +72,26 @@ impl App {
         let ancestry = Ancestry::of(config, env);
         let inherited = |server: &ServerConfig| inherited_env(server, settings, env, &ancestry);
         let commands = Arc::new(command_rules(settings));
+        let server_logs = care::server_logs(config);
+        let alerts = Arc::new(care::alerts(config, env));
+        let mut warnings = opened.warnings;
+        warnings.extend(alerts.faults().iter().map(ToString::to_string));
         let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras);
+        let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
-        let sink = news.clone();
         let world = World {
             salvage,
             path: path.clone(),
-            events: Arc::new(move |event| sink.push(event)),
+            events: events::sink(news.clone(), server_logs.clone(), alerts.clone()),
             now: unix_now,
             measure: |_pid| None,
-            http_get: Arc::new(|_url, _timeout| Box::pin(async { Err("not there yet".to_owned()) })),
+            http_get: health::http_get(),
             starts_in_parallel: settings.servers.starts_in_parallel,
         };
         let pool = Arc::new(Pool::new(pool_servers, world));
 
-        let embedder = Arc::new(LazyEmbedder::new(embedder::Options {
-            model: settings.embedder.model.clone(),
-            models_folder: config.home.models(),
-            onnx_runtime: settings.embedder.onnx_runtime.clone(),
-            allow_download: settings.embedder.allow_download,
-            show_progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
-        }));
+        let embedder = Arc::new(LazyEmbedder::new(embedder_options(config)));
         let sources = sources(&servers, salvage);
         let write_path = reconcile::Settings {
             index: index::Options {
@@ -117,7 +121,9 @@ impl App {
             reconciler,
             news,
             embedder,
-            warnings: opened.warnings,
+            warnings,
+            server_logs,
+            alerts,
             pool,
             catalog: kept_catalog,
             history,
@@ -164,7 +170,29 @@ impl App {
         if let Some(history) = &self.history {
             history.stop().await;
         }
+        // The last, so that what the end of a server gives to tell is told.
+        self.alerts.stop().await;
+        if let Some(logs) = &self.server_logs {
+            logs.stop().await;
+        }
     }
+}
+
+fn embedder_options(config: &Config) -> embedder::Options {
+    let settings = &config.settings.embedder;
+    embedder::Options {
+        model: settings.model.clone(),
+        models_folder: config.home.models(),
+        onnx_runtime: settings.onnx_runtime.clone(),
+        allow_download: settings.allow_download,
+        show_progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    }
+}
+
+/// The server with its stderr led into its log.
+fn logged(mut server: PoolServer, logs: Option<&ServerLogs>) -> PoolServer {
+    server.spec.stderr_sink = logs.map(|logs| logs.of(&server.spec.server).sink());
+    server
 }
 
 /// What the pool and the write path are told of another configuration.
@@ -176,7 +204,8 @@ pub(super) fn rooms_of(config: &Config, env: &dyn Env, app: &App) -> (Vec<PoolSe
     let known_eras = known_eras(&app.catalog, &servers);
     let sources = sources(&servers, salvage_limits(settings));
     let commands = Arc::new(command_rules(settings));
-    (pool_servers(config, &servers, &inherited, &commands, &known_eras), sources)
+    let servers = pool_servers(config, &servers, &inherited, &commands, &known_eras);
+    (servers.into_iter().map(|server| logged(server, app.server_logs.as_deref())).collect(), sources)
 }
 
 fn sources(servers: &[&ServerConfig], salvage: SalvageLimits) -> Vec<Source> {

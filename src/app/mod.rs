@@ -7,6 +7,10 @@ mod behind;
 mod build;
 #[cfg(unix)]
 mod daemon;
+mod care;
+mod clock;
+mod events;
+mod health;
 mod guard;
 mod pool_servers;
 mod reload;
@@ -17,5 +21,7 @@ pub use adopted_env::AdoptedEnv;
 pub use build::App;
 #[cfg(unix)]
 pub use daemon::{DaemonOptions, serve_daemon};
+pub use care::alerts;
+pub use clock::now_ms;
 pub use guard::{Ancestry, Recursion};
 pub use run::{Error, serve_stdio};

@@ -51,7 +51,7 @@ fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<E
             config::Start::Manual => StartMode::Manual,
         },
         depends_on: server.depends_on.clone(),
-        groups: Vec::new(),
+        groups: server.groups.clone(),
         call_timeout: server.call_timeout,
         call_ceiling: servers.call_ceiling.max(server.call_timeout),
         list_timeout: server.list_timeout,
@@ -94,6 +94,7 @@ fn spec(server: &ServerConfig, inherited_env: Vec<(String, String)>, commands: A
         commands,
         inherited_env,
         cwd,
+        stderr_sink: None,
     }
 }
 
@@ -103,6 +104,7 @@ fn identity(server: &ServerConfig, settings: &Settings, inherited: &[(String, St
     hash.update(&server.fingerprint);
     hash.update(format!("{:?} {:?} {:?}", settings.servers, settings.supervision, settings.commands));
     hash.update(format!("{:?} {:?} {:?}", server.start, server.depends_on, server.stateful));
+    hash.update(format!("{:?}", server.groups));
     hash.update(format!("{:?} {:?} {:?}", server.balance, server.health_check, server.resources));
     hash.update(format!("{:?} {:?}", server.health_endpoint, server.port));
     hash.update(format!("{:?} {:?}", server.start_timeout, server.list_timeout));

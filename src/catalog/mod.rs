@@ -10,7 +10,7 @@ mod tests;
 mod vectors;
 
 pub use error::Error;
-pub use open::Opened;
+pub use open::{LAYOUT, Opened};
 pub use servers::{KnownServer, ServerKey, ServerRecord};
 pub use vectors::TextHash;
 

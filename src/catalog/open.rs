@@ -12,6 +12,8 @@ use crate::domain::error_chain;
 
 /// The layouts, oldest first; a file's `user_version` says how many it has been through.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/001_servers_tools_vectors.sql")];
+/// The number of the layout that this version makes, and the latest that it reads.
+pub const LAYOUT: i64 = MIGRATIONS.len() as i64;
 
 /// A catalog, and what had to be done to get it.
 #[derive(Debug)]

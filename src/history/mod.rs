@@ -15,6 +15,7 @@ mod tests;
 
 pub use error::Error;
 pub use lessons::{Keeps, Lesson, NewLesson, Source, Teaching};
+pub use open::LAYOUT;
 pub use recorder::{Acknowledged, History, LessonsState, Limits};
 pub use redact::redact;
 pub use route_id::RouteId;

@@ -12,6 +12,8 @@ use super::Error;
 
 /// The layouts, oldest first; a file's `user_version` says how many it has been through.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/001_routes_feedback_lessons.sql")];
+/// The number of the layout that this version makes, and the latest that it reads.
+pub const LAYOUT: i64 = MIGRATIONS.len() as i64;
 
 /// How often a lock that another process holds is looked at: setting a file aside takes milliseconds.
 const LOOK_AT_LOCK_EVERY: Duration = Duration::from_millis(10);

@@ -41,7 +41,8 @@ impl News {
                 Event::Started(server, hello) => waiting.entry(server).or_default().started = Some(hello),
                 Event::ToolsChanged(server) => waiting.entry(server).or_default().has_changed_tools = true,
                 // What concerns its tools alone is news here.
-                Event::Told(..) | Event::Crashed(..) | Event::Recovered(_) | Event::OverLimit(..) => return,
+                Event::Told(..) | Event::Crashed(..) | Event::Recovered(_) => return,
+                Event::OverLimit(..) | Event::Quarantined(..) => return,
             }
         }
         self.arrived.notify_one();

@@ -203,6 +203,9 @@ impl Keeper {
                     Order::Stop => machine::Event::Stop,
                     Order::Restart => machine::Event::Restart,
                     Order::Quarantine(why) => {
+                        self.story(&format!("in quarantine: {why}"));
+                        let name = self.server.spec.server.clone();
+                        (self.world.events)(Event::Quarantined(name, why.clone()));
                         self.run.why_quarantined = why;
                         machine::Event::Quarantine
                     }

@@ -186,6 +186,8 @@ pub enum Event {
     Crashed(ServerName, String),
     /// It runs again after that.
     Recovered(ServerName),
+    /// The operator took it out of use, for this reason.
+    Quarantined(ServerName, String),
     /// It uses more than it should; the text says what.
     OverLimit(ServerName, String),
 }

@@ -12,6 +12,7 @@ mod process;
 mod receive;
 mod search_path;
 mod session;
+mod stderr_budget;
 mod stderr_tail;
 mod tools;
 
@@ -46,6 +47,9 @@ pub enum Era {
     Modern,
 }
 
+/// Gets each line that a server writes to stderr, cleaned; must not block.
+pub type StderrSink = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What to start. `Debug` shows no environment values.
 #[derive(Clone)]
 pub struct Spec {
@@ -65,6 +69,8 @@ pub struct Spec {
     pub inherited_env: Vec<(String, String)>,
     /// Folder to start in; ours when `None`.
     pub cwd: Option<PathBuf>,
+    /// Who gets what it writes to stderr, if anybody.
+    pub stderr_sink: Option<StderrSink>,
 }
 
 impl std::fmt::Debug for Spec {

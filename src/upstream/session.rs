@@ -143,7 +143,7 @@ impl Session {
         notices: Arc<dyn Fn(Notice) + Send + Sync>,
     ) -> Result<Self, Error> {
         let running = process::spawn(spec, path, limits)?;
-        let tail = StderrTail::new(limits.stderr_tail_lines);
+        let tail = StderrTail::new(limits.stderr_tail_lines, spec.stderr_sink.clone());
         let shared = Arc::new(Shared {
             server: spec.server.clone(),
             writer: running.stdin.clone(),

@@ -4,49 +4,78 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 
 use crate::secrets::redactor;
 
-/// Longest line kept, in characters.
+use super::StderrSink;
+use super::stderr_budget::Budget;
+
+/// Longest line kept for messages, in characters.
 const LINE_CHARS_MAX: usize = 300;
+/// Longest line that the sink gets, in characters. A guess: a line of structured logging fits.
+const SINK_CHARS_MAX: usize = 2000;
 /// Longest text made of the lines, in characters: an error stays readable.
 const SUMMARY_CHARS_MAX: usize = 600;
 /// Longest part of a line that is looked at, in bytes: room for characters of four bytes.
-const LINE_BYTES_MAX: usize = LINE_CHARS_MAX * 4;
+const LINE_BYTES_MAX: usize = SINK_CHARS_MAX * 4;
 
 /// A bounded memory of lines, shared by who reads and who reports.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct StderrTail {
     lines: Arc<Mutex<VecDeque<String>>>,
     lines_max: usize,
+    sink: Option<StderrSink>,
 }
 
 impl StderrTail {
-    /// Keeps `lines_max` lines; secrets are hidden in them.
-    pub(super) fn new(lines_max: usize) -> Self {
-        Self { lines: Arc::default(), lines_max }
+    /// Keeps `lines_max` lines, and hands each to the sink; secrets are hidden in them.
+    pub(super) fn new(lines_max: usize, sink: Option<StderrSink>) -> Self {
+        Self { lines: Arc::default(), lines_max, sink }
     }
 
-    /// Reads until the stream ends, whatever comes.
+    /// Reads until the stream ends, whatever comes and however fast. A flood is read at full speed, so that the server never
+    /// waits for us, but only so much of it is looked at: the rest is counted, and its last lines are kept for the end.
     pub(super) async fn follow(self, mut stream: impl AsyncRead + Unpin) {
         let mut buffer = Vec::with_capacity(4096);
         let mut line = Vec::new();
+        let mut budget = Budget::new(self.lines_max);
         loop {
             buffer.clear();
             match stream.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
+            let now = Instant::now();
             for part in buffer.split_inclusive(|&byte| byte == b'\n') {
                 let room = LINE_BYTES_MAX.saturating_sub(line.len());
                 line.extend_from_slice(&part[..part.len().min(room)]);
                 if part.ends_with(b"\n") {
-                    self.push(&line);
+                    if budget.allows(&line, now) {
+                        self.catch_up(&mut budget);
+                        self.push(&line);
+                    }
                     line.clear();
                 }
             }
+            if budget.is_over() {
+                // Calls of other servers run on the same thread.
+                tokio::task::yield_now().await;
+            }
         }
+        self.catch_up(&mut budget);
         self.push(&line);
+    }
+
+    /// Tells of lines that were not looked at, and looks at the last of them.
+    fn catch_up(&self, budget: &mut Budget) {
+        let (left_out, held) = budget.take_held();
+        if left_out > 0
+            && let Some(sink) = &self.sink
+        {
+            sink(&format!("({left_out} lines are left out here: they came too fast)"));
+        }
+        held.iter().for_each(|line| self.push(line));
     }
 
     fn push(&self, line: &[u8]) {
@@ -54,6 +83,10 @@ impl StderrTail {
         if text.is_empty() {
             return;
         }
+        if let Some(sink) = &self.sink {
+            sink(&text);
+        }
+        let text: String = text.chars().take(LINE_CHARS_MAX).collect();
         tracing::debug!(target: "mcporch::server_stderr", "{text}");
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == self.lines_max {
@@ -97,5 +130,5 @@ fn clean(line: &[u8]) -> String {
     let is_cut = line.len() >= LINE_BYTES_MAX;
     let clean =
         if is_cut { redactor().redact_cut(clean.trim_end_matches('\u{fffd}')) } else { redactor().redact(&clean) };
-    clean.trim().chars().take(LINE_CHARS_MAX).collect()
+    clean.trim().chars().take(SINK_CHARS_MAX).collect()
 }

@@ -1,0 +1,68 @@
+//! From settings to the rooms that look after servers from outside: their logs, and the alerts.
+
+use std::sync::Arc;
+
+use crate::alerts::{self, Alerts, Encryption, MailSettings, Occasion, WebhookSettings};
+use crate::config::{AlertOccasion, Config, Env, MailEncryption};
+use crate::server_logs::{Limits, ServerLogs};
+
+use super::now_ms;
+
+/// The logs of servers, where they are kept.
+pub(super) fn server_logs(config: &Config) -> Option<Arc<ServerLogs>> {
+    let settings = &config.settings.server_logs;
+    let limits = Limits { bytes_max: settings.bytes_max, files_max: settings.files_max, now_ms };
+    settings.enabled.then(|| Arc::new(ServerLogs::new(config.home.server_logs(), limits)))
+}
+
+/// Where alerts go, as the settings say. Variables are looked up now.
+#[must_use]
+pub fn alerts(config: &Config, env: &dyn Env) -> Alerts {
+    let settings = &config.settings.alerts;
+    let webhook = |url: &String| WebhookSettings {
+        url: url.clone(),
+        body: settings.webhook_body.clone(),
+        content_type: settings.webhook_content_type.clone(),
+        headers: settings.webhook_headers.clone(),
+        secret: settings.webhook_secret.clone(),
+        allows_http: settings.webhook_allow_http,
+    };
+    let mail = settings.smtp_server.as_ref().map(|server| MailSettings {
+        server: server.clone(),
+        encryption: encryption(settings.smtp_encryption),
+        user: settings.smtp_user.clone(),
+        password: settings.smtp_password.clone(),
+        from: settings.smtp_from.clone(),
+        to: settings.smtp_to.clone(),
+    });
+    let settings = alerts::Settings {
+        webhooks: settings.webhook_urls.iter().map(webhook).collect(),
+        mail,
+        occasions: settings.occasions.iter().map(|one| occasion(*one)).collect(),
+        repeat_after: settings.repeat_after,
+        attempts_max: settings.attempts_max,
+        retry_first: settings.retry_first,
+        retry_max: settings.retry_max,
+        timeout: settings.timeout,
+        queue_len: settings.queue_len,
+        now: || now_ms() / 1000,
+    };
+    Alerts::new(settings, &|name| env.var(name))
+}
+
+fn encryption(asked: MailEncryption) -> Encryption {
+    match asked {
+        MailEncryption::Starttls => Encryption::StartTls,
+        MailEncryption::Tls => Encryption::Tls,
+        MailEncryption::None => Encryption::None,
+    }
+}
+
+fn occasion(asked: AlertOccasion) -> Occasion {
+    match asked {
+        AlertOccasion::Crashed => Occasion::Crashed,
+        AlertOccasion::Recovered => Occasion::Recovered,
+        AlertOccasion::OverLimit => Occasion::OverLimit,
+        AlertOccasion::Quarantined => Occasion::Quarantined,
+    }
+}

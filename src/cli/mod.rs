@@ -1,6 +1,8 @@
 //! The command line: one more thin adapter. Flags in, text or JSON out, an exit code. What a person reads goes to
 //! stdout, progress and warnings to stderr.
 
+mod alerts;
+mod backup;
 mod call;
 mod config;
 #[cfg(unix)]
@@ -14,6 +16,7 @@ mod exit_code;
 mod feedback;
 mod index;
 mod learned;
+mod logs;
 mod output;
 mod prepare;
 mod progress;
@@ -21,6 +24,7 @@ mod query;
 mod replay;
 mod secrets;
 mod serve;
+mod service;
 mod test;
 mod test_report;
 #[cfg(unix)]
@@ -32,7 +36,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Env, ProcessEnv, Request};
+use crate::config::{Env, Home, ProcessEnv, Request};
 use crate::demo_server;
 use crate::secrets::redactor;
 
@@ -124,6 +128,18 @@ enum Command {
     Daemon(daemon::DaemonArgs),
     /// Start demo servers and route real requests to them
     Demo(demo::DemoArgs),
+    /// Show what servers wrote to stderr and what became of them
+    Logs(logs::LogsArgs),
+    /// Who is told when a server crashes or comes back
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
+    /// Keep all that cannot be had again in one file
+    Backup(backup::BackupArgs),
+    /// Put everything back as a backup has it
+    Restore(backup::RestoreArgs),
+    /// Let the system start mcporch's daemon at log-in
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -225,6 +241,12 @@ fn before_runtime(line: &CommandLine) -> Before {
 
 async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
     let global = line.global;
+    // A restore that was interrupted is finished before anything of the home is read.
+    if let Ok(home) = Home::find(global.home.as_deref(), &ProcessEnv)
+        && crate::backup::finish_interrupted(home.root())?
+    {
+        Out::stderr().warning("a restore that was interrupted is finished now");
+    }
     match line.command {
         None => serve::serve(&global, is_resumed).await,
         #[cfg(unix)]
@@ -244,6 +266,11 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Eval(args)) => eval::eval(&global, &args),
         Some(Command::Test(args)) => test::test(&global, &args).await,
         Some(Command::Demo(args)) => demo::demo(&global, &args).await,
+        Some(Command::Logs(args)) => logs::logs(&global, &args).await,
+        Some(Command::Alerts(command)) => alerts::alerts(&global, &command).await,
+        Some(Command::Backup(args)) => backup::backup(&global, &args).await,
+        Some(Command::Restore(args)) => backup::restore(&global, &args).await,
+        Some(Command::Service(command)) => service::service(&global, &command).await,
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when a pipe is closed.
             let mut script = Vec::new();

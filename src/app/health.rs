@@ -30,7 +30,9 @@ fn get(url: &str, timeout: Duration) -> Result<(), String> {
     match config.build().new_agent().get(url).call() {
         Ok(answer) if answer.status().as_u16() < 400 => Ok(()),
         Ok(answer) => Err(format!("its health address answered {}", answer.status().as_u16())),
-        Err(ureq::Error::Timeout(_)) => Err(format!("its health address was silent for {:.1} s", timeout.as_secs_f64())),
+        Err(ureq::Error::Timeout(_)) => {
+            Err(format!("its health address was silent for {:.1} s", timeout.as_secs_f64()))
+        }
         Err(_) => Err("its health address could not be asked".to_owned()),
     }
 }

@@ -5,13 +5,13 @@
 mod adopted_env;
 mod behind;
 mod build;
-#[cfg(unix)]
-mod daemon;
 mod care;
 mod clock;
+#[cfg(unix)]
+mod daemon;
 mod events;
-mod health;
 mod guard;
+mod health;
 mod pool_servers;
 mod reload;
 mod run;
@@ -19,9 +19,9 @@ mod run;
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;
 pub use build::App;
-#[cfg(unix)]
-pub use daemon::{DaemonOptions, serve_daemon};
 pub use care::alerts;
 pub use clock::now_ms;
+#[cfg(unix)]
+pub use daemon::{DaemonOptions, serve_daemon};
 pub use guard::{Ancestry, Recursion};
 pub use run::{Error, serve_stdio};

@@ -24,6 +24,8 @@ mod query;
 mod replay;
 mod secrets;
 mod serve;
+#[cfg(unix)]
+mod servers;
 mod service;
 mod test;
 mod test_report;
@@ -75,7 +77,7 @@ struct Global {
     /// Registry file with the MCP servers; repeatable [default: the home's config folder, then ~/.mcp.json]
     #[arg(long, global = true, value_name = "FILE")]
     registry: Vec<PathBuf>,
-    /// Settings file [default: config/mcporch.toml of the home]
+    /// Settings file [default: config/mcporch.toml of the home]; a file ending in .json is taken as a registry
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder for everything mcporch writes [env: MCPORCH_HOME]
@@ -126,6 +128,27 @@ enum Command {
     /// Run the daemon that serves all clients, in the foreground
     #[cfg(unix)]
     Daemon(daemon::DaemonArgs),
+    /// Start servers and keep them running, in the daemon
+    #[cfg(unix)]
+    Start(servers::Selection),
+    /// Stop servers; calls do not start them again
+    #[cfg(unix)]
+    Stop(servers::Selection),
+    /// Stop and start servers
+    #[cfg(unix)]
+    Restart(servers::Selection),
+    /// Show how the servers are
+    #[cfg(unix)]
+    Status(servers::StatusArgs),
+    /// Start servers and follow how they are
+    #[cfg(unix)]
+    Monitor(servers::MonitorArgs),
+    /// Take a server out of use until it is started again
+    #[cfg(unix)]
+    Quarantine(servers::QuarantineArgs),
+    /// Take the registry and the settings as they are now
+    #[cfg(unix)]
+    Reload,
     /// Start demo servers and route real requests to them
     Demo(demo::DemoArgs),
     /// Show what servers wrote to stderr and what became of them
@@ -152,9 +175,16 @@ enum Command {
 
 impl Global {
     fn request(&self) -> Request {
+        // Supervisors whose commands we took over are given their list of servers as --config; ours is TOML and can be told
+        // from it by its name.
+        let is_registry = |file: &&PathBuf| {
+            file.extension()
+                .is_some_and(|ending| ["json", "jsonc"].iter().any(|json| ending.eq_ignore_ascii_case(json)))
+        };
+        let registry = self.config.iter().filter(is_registry);
         Request {
-            registries: self.registry.clone(),
-            settings_file: self.config.clone(),
+            registries: self.registry.iter().chain(registry).cloned().collect(),
+            settings_file: self.config.clone().filter(|file| !is_registry(&file)),
             home: self.home.clone(),
             overrides: self.set.clone(),
         }
@@ -251,6 +281,20 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         None => serve::serve(&global, is_resumed).await,
         #[cfg(unix)]
         Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
+        #[cfg(unix)]
+        Some(Command::Start(selection)) => servers::order(&global, "start", &selection),
+        #[cfg(unix)]
+        Some(Command::Stop(selection)) => servers::order(&global, "stop", &selection),
+        #[cfg(unix)]
+        Some(Command::Restart(selection)) => servers::order(&global, "restart", &selection),
+        #[cfg(unix)]
+        Some(Command::Status(args)) => servers::status(&global, &args),
+        #[cfg(unix)]
+        Some(Command::Monitor(args)) => servers::monitor(&global, &args).await,
+        #[cfg(unix)]
+        Some(Command::Quarantine(args)) => servers::quarantine(&global, &args),
+        #[cfg(unix)]
+        Some(Command::Reload) => servers::reload(&global),
         Some(Command::Query(args)) => query::query(&global, &args).await,
         Some(Command::Execute(args)) => call::execute(&global, &args).await,
         Some(Command::Call(args)) => call::call(&global, &args).await,

@@ -103,6 +103,25 @@ pub(super) fn run(global: &Global) -> End {
     }
 }
 
+/// Where the daemon of this command line listens, be there one or not.
+pub(super) fn place_of(global: &Global) -> anyhow::Result<Place> {
+    let (home, settings) = config::load_daemon(&global.request(), &ProcessEnv)?;
+    Ok(Identity::of(global, &home, &ProcessEnv).place(&settings, &ProcessEnv)?)
+}
+
+/// The same, once a daemon listens there: it is started if there is none.
+pub(super) fn reach(global: &Global) -> anyhow::Result<Place> {
+    let (home, settings) = config::load_daemon(&global.request(), &ProcessEnv)?;
+    let identity = Identity::of(global, &home, &ProcessEnv);
+    let place = identity.place(&settings, &ProcessEnv)?;
+    place.prepare()?;
+    let deadline = Instant::now() + settings.start_timeout;
+    // The connection says nothing and is closed again: it only showed that somebody listens.
+    let (_connection, daemon) = start(&starting(global, &home, &identity, place)?, deadline)?;
+    drop(daemon);
+    place_of(global)
+}
+
 fn tell_alone(fault: &Error) {
     Out::stderr()
         .warning(&format!("{}; this mcporch does everything itself, for this client alone", error_chain(fault)));

@@ -75,6 +75,8 @@ fn read_params(text: Option<&str>) -> anyhow::Result<Option<Value>> {
 async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
     let config = prepare::configuration(global)?;
     let app = prepare::app_with_tools(&config).await?;
+    #[cfg(unix)]
+    super::thin::call_through_daemon(global, &config, &app.operations);
     let cx = OpContext::default();
     let output = tokio::select! {
         output = app.operations.execute(&cx, input) => output,

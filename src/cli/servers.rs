@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::{self, Config, ProcessEnv};
+use crate::domain::did_you_mean;
 use crate::local_socket::{self, Error as SocketError};
 
 use super::Global;
@@ -238,7 +239,7 @@ fn look(global: &Global, config: &Config, selection: &Selection) -> anyhow::Resu
             let servers = answer["servers"].take();
             (answer["daemon"].take(), servers.as_array().cloned().unwrap_or_default())
         }
-        None => (Value::Null, at_rest(config, selection)),
+        None => (Value::Null, at_rest(config, selection)?),
     };
     let required = required_env_status(config);
     for server in &mut servers {
@@ -249,8 +250,16 @@ fn look(global: &Global, config: &Config, selection: &Selection) -> anyhow::Resu
 }
 
 /// The servers of the registry while no daemon runs.
-fn at_rest(config: &Config, selection: &Selection) -> Vec<Value> {
+fn at_rest(config: &Config, selection: &Selection) -> anyhow::Result<Vec<Value>> {
     let wanted: Vec<&String> = selection.names.iter().chain(&selection.servers).collect();
+    let names = || config.servers.iter().map(|server| server.name.as_str());
+    for name in &wanted {
+        if !names().any(|known| known == name.as_str()) {
+            let help =
+                did_you_mean(name, names()).unwrap_or_else(|| "`mcporch status` lists those that are there".into());
+            anyhow::bail!("there is no server {name:?} in the registry; {help}");
+        }
+    }
     let is_chosen = |server: &&config::ServerConfig| {
         let by_group = server.groups.iter().any(|group| selection.groups.contains(group));
         let is_all = wanted.is_empty() && selection.groups.is_empty();
@@ -264,7 +273,7 @@ fn at_rest(config: &Config, selection: &Selection) -> Vec<Value> {
             "fault": server.refusal.as_ref().map(ToString::to_string), "groups": server.groups,
         })
     };
-    config.servers.iter().filter(is_chosen).map(shown).collect()
+    Ok(config.servers.iter().filter(is_chosen).map(shown).collect())
 }
 
 /// By server: which of the variables that it cannot do without are there.

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::descriptors::send;
 use super::{Accepted, Error, Hello, Reply, hello};
 
-/// Longest line that a daemon may send, in bytes: the state of all servers fits many times over. A guess.
-const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest line that a daemon may send, in bytes: the longest result of a tool, written as JSON text within JSON.
+const LINE_BYTES_MAX: usize = 160 * 1024 * 1024;
 
 /// A connection to a daemon of this user.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Connection {
     stream: UnixStream,
     /// What was read behind the last line.
     rest: Vec<u8>,
+    /// Up to where `rest` is known to hold no line break.
+    scanned: usize,
 }
 
 impl Connection {
@@ -38,7 +40,7 @@ impl Connection {
             _ => Error::Io { doing: "connecting", source },
         })?;
         check_peer(&stream)?;
-        Ok(Self { stream, rest: Vec::new() })
+        Ok(Self { stream, rest: Vec::new(), scanned: 0 })
     }
 
     /// Greets, and waits for the reply.
@@ -101,7 +103,8 @@ impl Connection {
     /// # Errors
     /// [`Error::Malformed`] when it is not what was expected.
     pub fn take_line<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
-        let Some(end) = memchr::memchr(b'\n', &self.rest) else {
+        let Some(end) = memchr::memchr(b'\n', &self.rest[self.scanned..]).map(|offset| self.scanned + offset) else {
+            self.scanned = self.rest.len();
             if self.rest.len() > LINE_BYTES_MAX {
                 return Err(Error::Malformed { what: "a line without an end" });
             }
@@ -109,6 +112,7 @@ impl Connection {
         };
         let message = serde_json::from_slice(&self.rest[..end]);
         self.rest.drain(..=end);
+        self.scanned = 0;
         message.map(Some).map_err(|_| Error::Malformed { what: "a line that is no message of ours" })
     }
 
@@ -117,7 +121,7 @@ impl Connection {
     /// # Errors
     /// When the socket fails.
     pub fn fill(&mut self, doing: &'static str) -> Result<bool, Error> {
-        let mut buffer = [0_u8; 4096];
+        let mut buffer = [0_u8; 16 * 1024];
         loop {
             match (&self.stream).read(&mut buffer) {
                 Ok(0) => return Ok(false),

@@ -47,7 +47,7 @@ pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use record_route::Ending;
 pub use replay::Replayed;
 pub use route::Routed;
-pub use servers::{Acted, Reload, Reloaded, Selection};
+pub use servers::{Acted, Relay, Relayed, Reload, Reloaded, Selection};
 pub use slim_schema::{compact_schema, schema_within};
 pub use steps::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
 

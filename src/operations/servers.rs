@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ServerName, did_you_mean, error_chain};
-use crate::supervisor::{Applied, ServerState, ServerStatus};
+use crate::supervisor::{Applied, Call, CallElsewhere, ServerState, ServerStatus};
 
-use super::{CallerId, Error, Operations};
+use super::{CallerId, Error, OpContext, Operations};
 
 /// Which servers are meant; nothing said means all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,23 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
+/// A call that another process has decided.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relayed {
+    /// Whose tool.
+    pub server: String,
+    /// The tool's name, as the server spells it.
+    pub tool: String,
+    /// Raw JSON.
+    pub arguments: String,
+    /// May it be tried again after a failure in mid-call?
+    pub is_idempotent: bool,
+}
+
+/// Carries a call out elsewhere; gives the raw result, or what was wrong.
+pub type Relay = Arc<dyn Fn(Relayed) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
 /// Takes the configuration anew; an error leaves the old one in force and says what is wrong with the new one.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Reloaded, String>> + Send>> + Send + Sync>;
 
@@ -62,6 +79,36 @@ impl Operations {
         let all = self.pool.status();
         let names = chosen(&all, selection)?;
         Ok(all.into_iter().filter(|status| names.contains(&status.server)).collect())
+    }
+
+    /// Carries out a call for another process that has decided it already. Gives the raw result.
+    ///
+    /// Cancel safe: the server is told that nobody waits any more.
+    ///
+    /// # Errors
+    /// [`Error::Server`]; [`Error::InvalidInput`] with a JSON-RPC error of the server.
+    pub async fn relay(&self, cx: &OpContext, asked: &Relayed) -> Result<String, Error> {
+        let server = ServerName::parse(&asked.server).map_err(|_| nothing_of(&asked.server))?;
+        let call = Call {
+            server: &server,
+            tool: &asked.tool,
+            arguments: &asked.arguments,
+            is_idempotent: asked.is_idempotent,
+            client: Some(cx.caller.0),
+            progress: None,
+            cancel: cx.cancel.clone(),
+        };
+        let outcome = self.pool.call(&call).await?;
+        let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;
+        Ok(result.to_owned())
+    }
+
+    /// Lets another process carry out all calls from now on. Only the first counts.
+    pub fn relay_through(&self, relay: Relay) {
+        self.pool.call_elsewhere(Arc::new(move |call: CallElsewhere| {
+            let CallElsewhere { server, tool, arguments, is_idempotent } = call;
+            relay(Relayed { server: server.to_string(), tool, arguments, is_idempotent })
+        }));
     }
 
     /// A caller has left: what was kept for it is free.

@@ -116,6 +116,12 @@ pub enum Error {
         /// Calls that wait.
         waiting: usize,
     },
+    /// The daemon did not carry it out; the text is its own.
+    #[error("{message}")]
+    Elsewhere {
+        /// What the daemon said.
+        message: String,
+    },
     /// mcporch is on its way out, or the server was taken out of the registry.
     #[error("server {server} is no longer used: mcporch stops, or the registry changed")]
     Stopping {
@@ -132,7 +138,7 @@ impl Error {
             Self::Refused { .. } | Self::Down { .. } | Self::Busy { .. } | Self::Spared { .. } => true,
             Self::Stopped { .. } | Self::Quarantined { .. } => true,
             Self::Request(fault) => fault.is_server_down(),
-            Self::Unknown { .. } | Self::Stopping { .. } => false,
+            Self::Unknown { .. } | Self::Stopping { .. } | Self::Elsewhere { .. } => false,
         }
     }
 
@@ -141,6 +147,8 @@ impl Error {
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::Request(fault) => fault.may_have_run(),
+            // It does not say.
+            Self::Elsewhere { .. } => true,
             Self::Unknown { .. } | Self::Refused { .. } | Self::Down { .. } | Self::Spared { .. } => false,
             Self::Stopped { .. } | Self::Quarantined { .. } | Self::Busy { .. } | Self::Stopping { .. } => false,
         }

@@ -25,7 +25,9 @@ pub use breaker::BreakerPolicy;
 pub use error::{Error, Fault};
 pub use machine::{Policy, State};
 pub use pool::{Applied, Call, Outcome, Pool};
-pub use settings::{Event, HealthCheck, HttpGet, PoolServer, Probe, StartMode, TreeUse, Watched, World};
+pub use settings::{
+    CallElsewhere, Elsewhere, Event, HealthCheck, HttpGet, PoolServer, Probe, StartMode, TreeUse, Watched, World,
+};
 pub use status::{InstanceStatus, ServerState, ServerStatus};
 
 /// A number from an even distribution over 0 to 1, for waits that must not fall together.

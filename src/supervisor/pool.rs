@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use super::keeper::{Message, Order};
 use super::machine::State;
 use super::order::layers;
 use super::place::{Instance, Place};
-use super::settings::{PoolServer, StartMode, World};
+use super::settings::{CallElsewhere, Elsewhere, PoolServer, StartMode, World};
 use super::status::{self, ServerStatus};
 use super::{Error, chance};
 
@@ -83,6 +83,16 @@ pub struct Applied {
 #[derive(Debug)]
 pub struct Pool {
     servers: Arc<Servers>,
+    elsewhere: OnceLock<ElsewhereSlot>,
+}
+
+/// Says nothing of itself.
+struct ElsewhereSlot(Elsewhere);
+
+impl fmt::Debug for ElsewhereSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elsewhere").finish_non_exhaustive()
+    }
 }
 
 /// What the pool and its keepers share.
@@ -105,7 +115,7 @@ impl Pool {
     pub fn new(servers: Vec<PoolServer>, world: World) -> Self {
         let shared =
             Servers { places: RwLock::default(), world, tasks: Mutex::default(), is_stopping: AtomicBool::new(false) };
-        let pool = Self { servers: Arc::new(shared) };
+        let pool = Self { servers: Arc::new(shared), elsewhere: OnceLock::new() };
         let _all_added = pool.apply(servers);
         pool
     }
@@ -175,6 +185,9 @@ impl Pool {
     /// # Errors
     /// [`Error`], naming the server.
     pub async fn call(&self, call: &Call<'_>) -> Result<Outcome, Error> {
+        if let Some(ElsewhereSlot(elsewhere)) = self.elsewhere.get() {
+            return call_elsewhere(elsewhere, call).await;
+        }
         let place = self.servers.place(call.server)?;
         let _slot = place.slot(&call.cancel).await?;
         place.retries.deposit();
@@ -203,6 +216,11 @@ impl Pool {
                 () = call.cancel.cancelled() => return Err(cancelled(call.server)),
             }
         }
+    }
+
+    /// Lets another process carry out all calls from now on. Only the first counts.
+    pub fn call_elsewhere(&self, elsewhere: Elsewhere) {
+        let _set_before = self.elsewhere.set(ElsewhereSlot(elsewhere));
     }
 
     /// Lists a server's tools, starting it if need be; one that was started for this alone rests afterwards when
@@ -452,6 +470,22 @@ impl Servers {
     }
 }
 
+async fn call_elsewhere(elsewhere: &Elsewhere, call: &Call<'_>) -> Result<Outcome, Error> {
+    let asked = CallElsewhere {
+        server: call.server.clone(),
+        tool: call.tool.to_owned(),
+        arguments: call.arguments.to_owned(),
+        is_idempotent: call.is_idempotent,
+    };
+    tokio::select! {
+        ended = elsewhere(asked) => match ended {
+            Ok(result) => Ok(Outcome { answer: Answer::of_result(result), attempts: 1 }),
+            Err(message) => Err(Error::Elsewhere { message }),
+        },
+        () = call.cancel.cancelled() => Err(cancelled(call.server)),
+    }
+}
+
 /// One attempt at a call.
 async fn attempt(
     place: &Place,
@@ -546,6 +580,6 @@ fn may_retry(fault: &Error, is_idempotent: bool) -> bool {
         // A start that fails is tried again by the next call, after its wait: trying at once would only repeat it.
         Error::Down { .. } | Error::Request(_) => false,
         Error::Unknown { .. } | Error::Refused { .. } | Error::Busy { .. } | Error::Stopping { .. } => false,
-        Error::Stopped { .. } | Error::Quarantined { .. } | Error::Spared { .. } => false,
+        Error::Stopped { .. } | Error::Quarantined { .. } | Error::Spared { .. } | Error::Elsewhere { .. } => false,
     }
 }

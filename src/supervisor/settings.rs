@@ -148,6 +148,23 @@ pub struct TreeUse {
 pub type HttpGet =
     Arc<dyn Fn(String, Duration) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
+/// A call that another process carries out: the daemon, which has the servers running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallElsewhere {
+    /// Whose tool.
+    pub server: ServerName,
+    /// The tool's name, as the server spells it.
+    pub tool: String,
+    /// Raw JSON.
+    pub arguments: String,
+    /// May it be tried again after a failure in mid-call?
+    pub is_idempotent: bool,
+}
+
+/// Carries calls out elsewhere; gives the raw result, or what was wrong.
+pub type Elsewhere =
+    Arc<dyn Fn(CallElsewhere) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
 /// What the pool needs of the world.
 #[derive(Clone)]
 pub struct World {

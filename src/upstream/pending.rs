@@ -25,6 +25,13 @@ impl Answer {
         Self { line, payload, is_error }
     }
 
+    /// One that came on another way than a session: `result` is raw JSON.
+    #[must_use]
+    pub fn of_result(result: String) -> Self {
+        let payload = 0..result.len();
+        Self { line: result, payload, is_error: false }
+    }
+
     /// The raw JSON of `result`, or of `error`.
     ///
     /// # Errors

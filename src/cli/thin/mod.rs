@@ -9,16 +9,19 @@ mod wait;
 
 use std::fs::File;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::{self, DaemonSettings, Env, Home, ProcessEnv};
 use crate::domain::error_chain;
+use crate::local_socket;
 use crate::local_socket::{
     Accepted, Build, Connection, Environment, Error, Hello, Owed, PROTOCOL, Place, Purpose, RefusalKind, Resume, Start,
     start,
 };
+use crate::operations::{Operations, Relayed};
 
 use super::Global;
 use super::exit_code::Exit;
@@ -36,6 +39,8 @@ const REVIVALS_MAX: usize = 3;
 const REVIVALS_WITHIN: Duration = Duration::from_secs(60);
 /// Tries to reach a daemon that is just leaving whenever it is asked.
 const TRIES_MAX: usize = 5;
+/// For a daemon to say that it is there. A guess: it answers in a millisecond.
+const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How it came out.
 pub(super) enum End {
@@ -120,6 +125,33 @@ pub(super) fn reach(global: &Global) -> anyhow::Result<Place> {
     let (_connection, daemon) = start(&starting(global, &home, &identity, place)?, deadline)?;
     drop(daemon);
     place_of(global)
+}
+
+/// Lets a running daemon carry out what this command calls: it has the servers up, and knows which of them the operator has
+/// stopped. Without one this command starts what it needs by itself.
+pub(super) fn call_through_daemon(global: &Global, config: &config::Config, operations: &Operations) {
+    let Ok(place) = Identity::of(global, &config.home, &ProcessEnv).place(&config.settings.daemon, &ProcessEnv) else {
+        return;
+    };
+    if local_socket::request(&place.socket(), "ping", serde_json::Value::Null, PING_PATIENCE).is_err() {
+        return;
+    }
+    // The daemon keeps the time of each call; this is for one that fell silent.
+    let patience = config.settings.servers.call_ceiling + PING_PATIENCE;
+    operations.relay_through(Arc::new(move |call: Relayed| {
+        let socket = place.socket();
+        let params = serde_json::json!(call);
+        Box::pin(async move {
+            let asked =
+                tokio::task::spawn_blocking(move || local_socket::request(&socket, "call", params, patience)).await;
+            match asked {
+                Ok(Ok(answer)) => Ok(answer["result"].as_str().unwrap_or_default().to_owned()),
+                Ok(Err(Error::Request { message, .. })) => Err(message),
+                Ok(Err(fault)) => Err(error_chain(&fault)),
+                Err(_) => Err("asking the daemon broke off".to_owned()),
+            }
+        })
+    }));
 }
 
 fn tell_alone(fault: &Error) {

@@ -11,14 +11,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
 use crate::local_socket::{Ask, Failure, Told, line};
-use crate::operations::Error;
+use crate::operations::{Error, OpContext};
 use crate::wire::{Line, LineReader};
 
 use super::connection::accept;
 use super::service::Service;
 
-/// Longest control request, in bytes. A guess.
-const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// Longest control request, in bytes: as long as what an MCP client may write, since a call may be in it.
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long a connection may be open without a request. A guess: programs ask at once, and people connect by programs.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long the other side may take to read a line.
@@ -78,6 +78,10 @@ async fn answer(service: &Service, ask: &Ask, _news: &mut OwnedWriteHalf) -> Res
         "start" => told(service.operations.start_servers(&params(ask)?).await),
         "stop" => told(service.operations.stop_servers(&params(ask)?).await),
         "restart" => told(service.operations.restart_servers(&params(ask)?).await),
+        "call" => {
+            let relayed = service.operations.relay(&OpContext::default(), &params(ask)?).await;
+            relayed.map(|result| json!({"result": result})).map_err(|fault| failed(&fault))
+        }
         "quarantine" => {
             let asked: Quarantine = params(ask)?;
             told(service.operations.quarantine_server(&asked.server, &asked.why).await)

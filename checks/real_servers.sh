@@ -192,7 +192,7 @@ client() {
   section "$name"
   rm -f "$work/memory.jsonl"
   : >"$work/web.log"
-  "$@" "$job" env "MCPORCH_HOME=$MCPORCH_HOME" "$mcporch" --registry "$registry" >"$out" 2>"$err" &
+  "$@" "$job" env "MCPORCH_HOME=$MCPORCH_HOME" "$mcporch" --standalone --registry "$registry" >"$out" 2>"$err" &
   client_pid=$!
   follow "$client_pid" "$client_seconds_max" "$work/seen"
   wait "$client_pid"

@@ -59,7 +59,7 @@ impl Scene {
 
     /// mcporch as a server, past its handshake.
     pub(crate) fn gateway(&self, args: &[&str]) -> anyhow::Result<Peer> {
-        let mut gateway = Peer::start(self.command(args))?;
+        let mut gateway = Peer::start(self.command(&[&["--standalone"], args].concat()))?;
         gateway.initialize()?;
         Ok(gateway)
     }

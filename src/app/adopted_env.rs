@@ -75,14 +75,9 @@ impl Env for AdoptedEnv {
     }
 
     fn all(&self) -> Vec<(String, String)> {
-        let mut all: BTreeMap<String, String> = self.lock().adopted.clone();
-        all.extend(
-            self.own
-                .all()
-                .into_iter()
-                .filter(|(name, value)| !value.is_empty() || !all.contains_key(name))
-                .collect::<Vec<_>>(),
-        );
+        // What is adopted was missing or empty.
+        let mut all: BTreeMap<String, String> = self.own.all().into_iter().collect();
+        all.extend(self.lock().adopted.clone());
         all.into_iter().collect()
     }
 

@@ -4,13 +4,16 @@
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::app::{self, AdoptedEnv, DaemonOptions};
 use crate::config::{self, Config, ProcessEnv};
 use crate::domain::error_chain;
-use crate::local_socket::{Build, Lock, Ready};
+use crate::local_socket::{Build, Error as SocketError, Lock, Ready, request};
 use crate::telemetry;
 
 use super::Global;
@@ -18,17 +21,28 @@ use super::exit_code::Exit;
 use super::output::Out;
 use super::thin::{DAEMON_LOG, Identity};
 
+/// For one request to the daemon. A guess: it answers in a millisecond.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks whether it is gone.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 #[derive(Debug, Args)]
 pub(super) struct DaemonArgs {
     /// Never leave for want of clients
     #[arg(long)]
     stay: bool,
+    /// Ask the running daemon to stop, and wait until it does not listen any more
+    #[arg(long, conflicts_with_all = ["stay", "detached"])]
+    stop: bool,
     /// Started by a client: leave its session, and say on standard output whether it went well
     #[arg(long, hide = true)]
     detached: bool,
 }
 
 pub(super) async fn daemon(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exit> {
+    if args.stop {
+        return stop(global);
+    }
     if !args.detached {
         return in_foreground(global, args).await;
     }
@@ -42,6 +56,27 @@ pub(super) async fn daemon(global: &Global, args: &DaemonArgs) -> anyhow::Result
             Err(fault)
         }
     }
+}
+
+/// Blocks this thread, on which nothing else runs.
+fn stop(global: &Global) -> anyhow::Result<Exit> {
+    let (home, settings) = config::load_daemon(&global.request(), &ProcessEnv)?;
+    let place = Identity::of(global, &home, &ProcessEnv).place(&settings, &ProcessEnv)?;
+    match request(&place.socket(), "stop_daemon", Value::Null, REQUEST_PATIENCE) {
+        Ok(said) if global.json => Out::stdout().json(&said),
+        Ok(said) => Out::stdout().line(&format!("the daemon (process {}) stops", said["pid"])),
+        Err(SocketError::NoDaemon { .. }) => {
+            Out::stderr().line("no daemon runs");
+            return Ok(Exit::Done);
+        }
+        Err(fault) => return Err(fault.into()),
+    }
+    // It takes its socket away before it finishes what is in flight.
+    let deadline = Instant::now() + REQUEST_PATIENCE;
+    while place.socket().exists() && Instant::now() < deadline {
+        std::thread::park_timeout(LOOK_EVERY);
+    }
+    Ok(Exit::Done)
 }
 
 async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exit> {
@@ -105,7 +140,7 @@ fn rotate(log: &Path, bytes_max: u64) {
     }
     let _first_time = std::fs::rename(log, log.with_extension("log.1"));
     let fresh = OpenOptions::new().create(true).append(true).open(log);
-    let moved = fresh.map(|file| rustix::stdio::dup2_stderr(file));
+    let moved = fresh.map(rustix::stdio::dup2_stderr);
     if let Ok(Err(fault)) = moved {
         tracing::debug!(error = error_chain(&fault), "the log was not begun anew");
     }

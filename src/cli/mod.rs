@@ -247,8 +247,11 @@ pub fn run() -> ExitCode {
 
 /// What came of trying to do without a runtime.
 enum Before {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only a thin client ends without a runtime"))]
     Exit(ExitCode),
-    Alone { resumed: bool },
+    Alone {
+        resumed: bool,
+    },
 }
 
 /// Serves a client through the daemon, unless this process is to do it all.

@@ -33,11 +33,13 @@ impl Connection {
     /// # Errors
     /// [`Error::NoDaemon`] when nobody listens; [`Error::Stranger`].
     pub fn open(socket: &Path) -> Result<Self, Error> {
-        let stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+        let stream = UnixStream::connect(socket).map_err(|source| {
+            let is_nobody = matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
+            if is_nobody {
                 Error::NoDaemon { path: socket.to_owned(), source }
+            } else {
+                Error::Io { doing: "connecting", source }
             }
-            _ => Error::Io { doing: "connecting", source },
         })?;
         check_peer(&stream)?;
         Ok(Self { stream, rest: Vec::new(), scanned: 0 })

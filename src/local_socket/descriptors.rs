@@ -68,7 +68,11 @@ fn close_on_exec() -> RecvFlags {
 /// the signal already.
 fn no_signal() -> SendFlags {
     #[cfg(not(target_vendor = "apple"))]
-    return SendFlags::NOSIGNAL;
+    {
+        SendFlags::NOSIGNAL
+    }
     #[cfg(target_vendor = "apple")]
-    SendFlags::empty()
+    {
+        SendFlags::empty()
+    }
 }

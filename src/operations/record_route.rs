@@ -234,7 +234,30 @@ fn is_error(answer: &Answer) -> bool {
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::{PARAM_BYTES_MAX, PARAMS_MAX, parameter_names};
+    use super::{CHOICE_WITHIN, OpenChoice, OpenChoices, PARAM_BYTES_MAX, PARAMS_MAX, parameter_names};
+    use crate::domain::{ServerName, ToolKey};
+    use crate::history::RouteId;
+    use crate::operations::CallerId;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_choice_is_open_to_its_own_caller_alone_and_not_for_ever() {
+        let tool = ToolKey { server: ServerName::parse("s").unwrap(), tool: "t".to_owned() };
+        let (one, other) = (CallerId(1), CallerId(2));
+        let open = OpenChoices::default();
+        let push = || {
+            let (route, at) = (RouteId::random(), tokio::time::Instant::now());
+            let candidates = vec![tool.clone()];
+            open.push(OpenChoice { caller: one, route, at, made: 0, candidates, first_teaches: true });
+        };
+        push();
+        assert!(open.offers(one, &tool) && !open.offers(other, &tool));
+        assert!(
+            open.take(other, &tool).is_none() && open.take(one, &tool).is_some() && open.take(one, &tool).is_none()
+        );
+        push();
+        tokio::time::advance(CHOICE_WITHIN).await;
+        assert!(open.take(one, &tool).is_none());
+    }
 
     #[test]
     fn names_of_parameters_are_cut_and_bounded() {

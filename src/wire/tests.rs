@@ -2,6 +2,8 @@
 
 use tokio::io::AsyncWriteExt;
 
+#[cfg(unix)]
+use super::WriteWatch;
 use super::{Envelope, EnvelopeKind, Line, LineReader, LineWriter, Members, WriteError};
 
 /// Feeds `chunks` one by one and collects all lines.
@@ -143,4 +145,46 @@ fn a_member_is_added_and_the_others_stay_byte_for_byte() {
     );
     assert_eq!(members.with(&[("content", None), ("z", None)]), r#"{"a":"\u00e4"}"#);
     assert_eq!(Members::parse("{}").unwrap().with(&[]), "{}");
+}
+
+#[cfg(unix)]
+#[derive(Default)]
+struct Heard(std::sync::Mutex<(bool, Vec<u64>)>);
+
+#[cfg(unix)]
+impl WriteWatch for Heard {
+    fn mid_line(&self, is_mid_line: bool) {
+        self.0.lock().unwrap().0 = is_mid_line;
+    }
+
+    fn written(&self, tokens: &[u64]) {
+        self.0.lock().unwrap().1.extend(tokens);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_watch_hears_of_lines_once_they_are_whole_in_the_stream() {
+    use tokio::io::AsyncReadExt;
+    let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
+    let heard = std::sync::Arc::new(Heard::default());
+    let writer = LineWriter::to_socket(ours, 64 << 20).watched(heard.clone());
+    let now = || heard.0.lock().unwrap().clone();
+    writer.send_with(b"small\n", Some(1)).unwrap();
+    assert_eq!(now(), (false, vec![1]));
+    // More than the socket takes while nobody reads; what comes behind it has to wait.
+    let large = vec![b'x'; 8 << 20];
+    writer.flushed().await;
+    tokio::task::yield_now().await;
+    writer.send_with(&large, Some(2)).unwrap();
+    writer.send_with(b"last\n", Some(3)).unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(now(), (true, vec![1]));
+    let mut bytes = vec![0_u8; b"small\nlast\n".len() + large.len()];
+    theirs.read_exact(&mut bytes).await.unwrap();
+    writer.flushed().await;
+    assert_eq!(now(), (false, vec![1, 2, 3]));
+    writer.close();
+    assert_eq!(writer.send_with(b"late\n", Some(4)), Err(WriteError::Closed));
+    assert_eq!(now().1, [1, 2, 3]);
 }

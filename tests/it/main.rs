@@ -5,6 +5,8 @@
 
 mod care;
 mod cli;
+#[cfg(target_os = "linux")]
+mod daemon;
 mod doctor;
 mod faults;
 mod harness;

@@ -8,7 +8,7 @@ mod shrink;
 mod wait;
 
 use std::fs::File;
-use std::process::ExitCode;
+use std::process::{Child, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ struct Thin {
     journal: File,
     resume: Option<Resume>,
     said: Option<String>,
+    /// The daemon, if this process started it: the system leaves its end to us.
+    daemon: Option<Child>,
 }
 
 /// Serves the client of this process through the daemon.
@@ -176,6 +178,7 @@ impl Thin {
             journal,
             resume: None,
             said: None,
+            daemon: None,
         })
     }
 
@@ -185,9 +188,11 @@ impl Thin {
         let mut tries = 0;
         loop {
             tries += 1;
+            if let Some(daemon) = &mut self.daemon {
+                let _reaped_if_dead = daemon.try_wait();
+            }
             let outcome = start(&self.start, deadline).and_then(|(mut connection, daemon)| {
-                // It is not ours to wait for: when we are gone the system reaps it.
-                drop(daemon);
+                self.daemon = daemon.or(self.daemon.take());
                 let accepted = self.greet(&mut connection, deadline)?;
                 Ok((connection, accepted))
             });

@@ -93,9 +93,13 @@ fn look(connection: &Connection, ends: &Ends, leave_at: Option<Instant>) -> Resu
 /// The other side of a socket will write no more; systems without this flag say HUP when it is gone altogether.
 fn hung_up() -> PollFlags {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    return PollFlags::RDHUP;
+    {
+        PollFlags::RDHUP
+    }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    PollFlags::empty()
+    {
+        PollFlags::empty()
+    }
 }
 
 /// Answers every request that is owed one with an error, in a line of its own.

@@ -90,7 +90,7 @@ fn take(service: &Service, descriptors: Vec<std::os::fd::OwnedFd>) -> Result<(mc
     let streams = mcp::streams_over(input, output, limits.client_line_bytes_max, limits.waiting_bytes_max)
         .map_err(|fault| format!("its input and output cannot be used: {fault}"))?;
     let journal = Journal::over(File::from(journal), limits.calls_in_flight_max + MORE_REQUESTS)
-        .map_err(|fault| format!("{}", crate::domain::error_chain(&fault)))?;
+        .map_err(|fault| crate::domain::error_chain(&fault))?;
     Ok((streams, journal))
 }
 

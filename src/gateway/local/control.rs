@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
-use crate::local_socket::{Ask, Failure, Told, line};
+use crate::local_socket::{Ask, Failure, News, Told, line};
 use crate::operations::{Error, OpContext};
 use crate::wire::{Line, LineReader};
 
@@ -68,7 +68,7 @@ pub(super) async fn serve(service: &Service, mut stream: UnixStream, rest: Vec<u
 }
 
 /// The dispatcher. A verb that streams writes [`crate::local_socket::News`] on the way; the result ends the request.
-async fn answer(service: &Service, ask: &Ask, _news: &mut OwnedWriteHalf) -> Result<Value, Failure> {
+async fn answer(service: &Service, ask: &Ask, news: &mut OwnedWriteHalf) -> Result<Value, Failure> {
     match ask.method.as_str() {
         "ping" => Ok(json!({"pid": std::process::id(), "version": service.build.version})),
         "status" => {
@@ -87,6 +87,7 @@ async fn answer(service: &Service, ask: &Ask, _news: &mut OwnedWriteHalf) -> Res
             told(service.operations.quarantine_server(&asked.server, &asked.why).await)
         }
         "reload" => told(service.operations.reload().await),
+        "follow" => follow(service, news).await,
         "pin" => {
             service.presence.send_modify(|presence| presence.pins += 1);
             Ok(about(service))
@@ -126,6 +127,22 @@ fn told<T: Serialize>(ended: Result<T, Error>) -> Result<Value, Failure> {
 
 fn failed(fault: &Error) -> Failure {
     failure(REFUSED, &fault.one_line())
+}
+
+/// Tells of the daemon itself, now and whenever somebody comes or goes, until it stops.
+async fn follow(service: &Service, news: &mut OwnedWriteHalf) -> Result<Value, Failure> {
+    let mut presence = service.presence.subscribe();
+    loop {
+        presence.mark_unchanged();
+        let told = Told::News(News { method: "daemon".to_owned(), params: about(service) });
+        if !tell(news, &told).await {
+            return Err(failure(INVALID_REQUEST, "nobody reads"));
+        }
+        tokio::select! {
+            _ = presence.changed() => {}
+            () = service.stop.cancelled() => return Ok(about(service)),
+        }
+    }
 }
 
 /// The daemon itself, for people.

@@ -38,10 +38,13 @@ pub struct Limits {
     pub calls_in_flight_max: usize,
 }
 
+/// Why not to serve whoever has this environment.
+type Refuse = Box<dyn Fn(&Environment) -> Option<String> + Send + Sync>;
+
 /// What the service asks of those who know the configuration. Called on the runtime, so they must not block.
 pub struct Checks {
     /// Why a client with this environment must not be served, if so: it was started by one of our own servers.
-    pub refuse: Box<dyn Fn(&Environment) -> Option<String> + Send + Sync>,
+    pub refuse: Refuse,
     /// Takes a new client's environment, for variables that the registry wants and the daemon lacks.
     pub adopt: Box<dyn Fn(&Environment) + Send + Sync>,
 }

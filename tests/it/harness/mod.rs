@@ -58,6 +58,13 @@ impl Home {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.shared_command();
+        command.arg("--standalone");
+        command
+    }
+
+    /// mcporch as users start it: it may start a daemon, which the test must end.
+    pub(crate) fn shared_command(&self) -> Command {
         let registry = self.file("registry.json");
         // Put in place whole: another process of the same test may be reading it.
         let fresh = self.file(&format!("registry.{:?}", std::thread::current().id()));
@@ -67,7 +74,6 @@ impl Home {
         // A test must not depend on who runs it: no variables but those that programs need to run at all.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());
         command.arg("--home").arg(self.file("home")).arg("--registry").arg(registry);
-        command.arg("--standalone");
         for setting in &self.sets {
             command.args(["--set", setting]);
         }
@@ -91,11 +97,7 @@ impl Home {
 
     /// The same, after `initialize`.
     pub(crate) fn connect(&self) -> Client {
-        let mut client = self.start();
-        let hello = client.ask("initialize", &initialize_params("2025-11-25"));
-        assert_eq!(hello["result"]["serverInfo"]["name"], "mcporch", "{hello}");
-        client.notify("notifications/initialized", &json!({}));
-        client
+        self.start().past_hello()
     }
 }
 
@@ -135,7 +137,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().unwrap();
@@ -150,6 +152,14 @@ impl Client {
             }
         });
         Self { child, stdin, lines, others: Vec::new(), next_id: 1 }
+    }
+
+    /// This client, after `initialize`.
+    pub(crate) fn past_hello(mut self) -> Self {
+        let hello = self.ask("initialize", &initialize_params("2025-11-25"));
+        assert_eq!(hello["result"]["serverInfo"]["name"], "mcporch", "{hello}");
+        self.notify("notifications/initialized", &json!({}));
+        self
     }
 
     pub(crate) fn pid(&self) -> u32 {

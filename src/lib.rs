@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod gateway;
 pub mod history;
 pub mod index;
+pub mod isolation;
 pub mod local_socket;
 pub mod operations;
 pub mod reconcile;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::ServerKey;
 use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, SupervisionSettings, balance_of};
+use crate::isolation;
 use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Policy, PoolServer, Probe, StartMode, Watched};
 use crate::upstream::{CommandRules, Era, Limits, Spec};
 
@@ -95,6 +96,7 @@ fn spec(server: &ServerConfig, inherited_env: Vec<(String, String)>, commands: A
         inherited_env,
         cwd,
         stderr_sink: None,
+        demand: isolation::Demand::default(),
     }
 }
 

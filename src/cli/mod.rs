@@ -194,6 +194,11 @@ impl Global {
 /// Runs the program: parses the command line, does it, gives the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
+    // Between us and each server stands this very program again; it must start in a millisecond, on one thread.
+    #[cfg(unix)]
+    if let Some(exit) = crate::isolation::run_shim() {
+        return exit;
+    }
     let line = match CommandLine::try_parse() {
         Ok(line) => line,
         Err(fault) => {

@@ -85,10 +85,36 @@ mod linux {
         entries.map_or(0, |entries| u32::try_from(entries.count()).unwrap_or(u32::MAX))
     }
 
+    /// Whether it runs; one that only waits to be asked about does not.
+    pub(in super::super) fn is_alive(pid: u32) -> bool {
+        Stat::read(pid).is_some_and(|stat| !stat.is_dead())
+    }
+
+    /// Whether its environment, as it was when it became its program, has this variable with this value. False when we may
+    /// not look.
+    pub(in super::super) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
+        let Ok(environment) = fs::read(folder(pid).join("environ")) else { return false };
+        let wanted = format!("{name}={value}");
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    }
+
+    /// Its number in the innermost namespace that it is in.
+    pub(in super::super) fn innermost_number(pid: u32) -> Option<u32> {
+        let status = fs::read_to_string(folder(pid).join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_ascii_whitespace().next_back()?.parse().ok()
+    }
+
+    /// Sends KILL; one that is gone already is fine.
+    pub(in super::super) fn kill(pid: u32) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
+    }
+
     fn folder(pid: u32) -> PathBuf {
         PathBuf::from(format!("/proc/{pid}"))
     }
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Stat, open_files, tree};
+pub(super) use linux::{Stat, children, has_variable, innermost_number, is_alive, kill, open_files, tree};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::ServerName;
+use crate::isolation;
 use crate::secrets;
 
 /// What was going on.
@@ -95,6 +96,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// It could not be held as it is to be held.
+    #[error("server {server} was not started")]
+    Isolation {
+        /// Whose.
+        server: ServerName,
+        /// What is missing, and what to do.
+        #[source]
+        source: isolation::Error,
+    },
     /// It left, or closed its output.
     #[error("server {server} {how}{}", quoted(.stderr))]
     Died {
@@ -174,7 +184,9 @@ impl Error {
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::NotReading { .. } => false,
+            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Isolation { .. } | Self::NotReading { .. } => {
+                false
+            }
             Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => false,
             Self::Died { was_sent, .. } => *was_sent,
             Self::TimedOut { phase, .. } => *phase == Phase::Call,
@@ -186,7 +198,8 @@ impl Error {
     #[must_use]
     pub fn is_server_down(&self) -> bool {
         match self {
-            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Died { .. } | Self::NotReading { .. } => true,
+            Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Isolation { .. } => true,
+            Self::Died { .. } | Self::NotReading { .. } => true,
             Self::TimedOut { .. } | Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => true,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
                 false

@@ -30,6 +30,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ServerName;
+use crate::isolation;
 use crate::secrets::LateEnv;
 
 /// The newest revision with an `initialize` handshake; what we ask a legacy server for.
@@ -71,6 +72,8 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// Who gets what it writes to stderr, if anybody.
     pub stderr_sink: Option<StderrSink>,
+    /// How closely it is held, and how much it may use.
+    pub demand: isolation::Demand,
 }
 
 impl std::fmt::Debug for Spec {

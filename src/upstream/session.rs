@@ -117,14 +117,14 @@ impl Session {
         let deadline = Instant::now() + limits.start_timeout;
         let plan = handshake::Plan::for_era(known_era);
         let spec = &complete_env::complete(spec, limits.start_timeout).await?;
-        let session = Self::spawn(spec, path, limits, notices.clone())?;
+        let session = Self::spawn(spec, path, limits, notices.clone()).await?;
         match handshake::shake(&session, plan, limits, deadline).await {
             Ok(hello) => Ok(session.opened(hello)),
             Err(fault) => {
                 session.stop().await;
                 let Some(plan) = plan.after(&fault) else { return Err(fault) };
                 tracing::debug!(server.name = %spec.server, error = %fault, "starting again to ask in another way");
-                let session = Self::spawn(spec, path, limits, notices)?;
+                let session = Self::spawn(spec, path, limits, notices).await?;
                 match handshake::shake(&session, plan, limits, deadline).await {
                     Ok(hello) => Ok(session.opened(hello)),
                     Err(fault) => {
@@ -136,13 +136,13 @@ impl Session {
         }
     }
 
-    fn spawn(
+    async fn spawn(
         spec: &Spec,
         path: &SearchPath,
         limits: &Limits,
         notices: Arc<dyn Fn(Notice) + Send + Sync>,
     ) -> Result<Self, Error> {
-        let running = process::spawn(spec, path, limits)?;
+        let running = process::spawn(spec, path, limits).await?;
         let tail = StderrTail::new(limits.stderr_tail_lines, spec.stderr_sink.clone());
         let shared = Arc::new(Shared {
             server: spec.server.clone(),
@@ -152,7 +152,7 @@ impl Session {
             tail: tail.clone(),
             noise_lines: AtomicU64::new(0),
             death: watch::Sender::new(None),
-            pid: running.child.id(),
+            pid: running.pid,
         });
         tracing::debug!(server.name = %spec.server, pid = shared.pid, "server started");
         let stop = CancellationToken::new();
@@ -395,7 +395,7 @@ async fn own(
 ) {
     let mut stderr = tokio::spawn(tail.follow(running.stderr));
     let mut stdout = tokio::spawn(receive::follow(shared.clone(), running.stdout, limits.line_bytes_max));
-    let process = process::own(running.child, running.stdin, stop.clone(), &limits);
+    let process = process::own(running.process, running.stdin, stop.clone(), &limits);
     tokio::pin!(process);
     let how = tokio::select! {
         how = &mut process => {

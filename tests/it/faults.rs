@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, descendants, is_running, text, wait_for, wait_until_gone};
+use crate::harness::{Home, descendants, is_running, servers, text, wait_for, wait_until_gone};
 
 /// A home with a healthy server beside the one in question; short time-outs.
 fn beside_a_healthy_one(flags: &[&str]) -> Home {
@@ -148,7 +148,7 @@ fn a_server_killed_in_mid_call_costs_that_call_and_no_other() {
     let call = json!({"name": "execute", "arguments": {"tool": "slow.slow_task", "params": params}, "_meta": {"progressToken": 1}});
     let id = client.send("tools/call", &call);
     client.notification("notifications/progress");
-    let server = wait_for("the server's process", || descendants(client.pid()).first().copied());
+    let server = wait_for("the server's process", || servers(client.pid()).first().copied());
     kill(server);
     let result = client.answer(id)["result"].clone();
     assert_eq!(result["isError"], true);

@@ -10,6 +10,7 @@ mod clock;
 #[cfg(unix)]
 mod daemon;
 mod events;
+mod demand;
 mod guard;
 mod health;
 mod pool_servers;
@@ -23,5 +24,6 @@ pub use care::alerts;
 pub use clock::now_ms;
 #[cfg(unix)]
 pub use daemon::{DaemonOptions, serve_daemon};
+pub use demand::sandbox_level;
 pub use guard::{Ancestry, Recursion};
 pub use run::{Error, serve_stdio};

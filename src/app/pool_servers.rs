@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::ServerKey;
 use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, SupervisionSettings, balance_of};
-use crate::isolation;
 use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Policy, PoolServer, Probe, StartMode, Watched};
 use crate::upstream::{CommandRules, Era, Limits, Spec};
 
 use super::build::key;
+use super::demand::demand;
 
 /// A life of at least this length that answered a call is no failed start: supervisord's `startsecs`.
 const GOOD_LIFE: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub(super) fn pool_servers(
     known_eras: &BTreeMap<ServerKey, Era>,
 ) -> Vec<PoolServer> {
     let era = |server: &ServerConfig| known_eras.get(&key(server)).copied();
-    let spec = |server: &ServerConfig| spec(server, inherited(server), commands.clone());
+    let spec = |server: &ServerConfig| spec(server, &config.settings, inherited(server), commands.clone());
     servers.iter().map(|server| pool_server(config, server, spec(server), era(server))).collect()
 }
 
@@ -81,7 +81,12 @@ fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<E
     }
 }
 
-fn spec(server: &ServerConfig, inherited_env: Vec<(String, String)>, commands: Arc<CommandRules>) -> Spec {
+fn spec(
+    server: &ServerConfig,
+    settings: &Settings,
+    inherited_env: Vec<(String, String)>,
+    commands: Arc<CommandRules>,
+) -> Spec {
     let (command, args, env, cwd) = match &server.launch {
         Launch::Child { command, args, env, cwd } => (command.clone(), args.clone(), env.clone(), cwd.clone()),
         Launch::Remote { .. } => (String::new(), Vec::new(), Vec::new(), None),
@@ -96,7 +101,7 @@ fn spec(server: &ServerConfig, inherited_env: Vec<(String, String)>, commands: A
         inherited_env,
         cwd,
         stderr_sink: None,
-        demand: isolation::Demand::default(),
+        demand: demand(server, settings),
     }
 }
 
@@ -106,7 +111,7 @@ fn identity(server: &ServerConfig, settings: &Settings, inherited: &[(String, St
     hash.update(&server.fingerprint);
     hash.update(format!("{:?} {:?} {:?}", settings.servers, settings.supervision, settings.commands));
     hash.update(format!("{:?} {:?} {:?}", server.start, server.depends_on, server.stateful));
-    hash.update(format!("{:?}", server.groups));
+    hash.update(format!("{:?} {:?} {:?}", server.groups, server.sandbox, settings.sandbox));
     hash.update(format!("{:?} {:?} {:?}", server.balance, server.health_check, server.resources));
     hash.update(format!("{:?} {:?}", server.health_endpoint, server.port));
     hash.update(format!("{:?} {:?}", server.start_timeout, server.list_timeout));

@@ -14,6 +14,7 @@ use crate::doctor::{
     self, Area, Change, Effect, Figures, Finding, Probes, ServerFacts, ServerState, Severity, Share, Vectors,
 };
 use crate::domain::{ServerName, ToolKey};
+use crate::isolation::{self, Probe};
 use crate::reconcile::{Known, RefreshReport};
 use crate::telemetry;
 
@@ -21,7 +22,7 @@ use super::exit_code::Exit;
 use super::output::{BAD, BOLD, DIM, GOOD, Out, WARN, counted, one_line as clean, painted};
 use super::progress::Bars;
 use super::test::{self, Wanted};
-use super::{Global, doctor_routes, doctor_secrets, prepare};
+use super::{Global, doctor_routes, doctor_sandbox, doctor_secrets, prepare};
 
 /// Findings shown of one area, unless all are asked for.
 const SHOWN: usize = 6;
@@ -55,6 +56,7 @@ struct Report {
     warnings: usize,
     notes: usize,
     findings: Vec<Finding>,
+    sandbox: Probe,
     #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<Effect>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +134,9 @@ async fn examine(
     let facts = server_facts(config, app, &known, &refreshed, wanted).await;
     findings.extend(doctor::servers(&facts));
     findings.extend(doctor_secrets::findings(config, app, &known, wanted).await?);
+    let sandbox = isolation::probe().await;
+    findings
+        .extend(config.servers.iter().filter_map(|server| doctor_sandbox::lacks_its_level(config, server, &sandbox)));
     findings.extend(doctor::texts(&known.snapshot, &|server| wanted.contains(server)));
     findings.extend(idle(config, &known));
 
@@ -167,6 +172,7 @@ async fn examine(
         warnings: count(Severity::Warning),
         notes: count(Severity::Note),
         findings,
+        sandbox,
         overrides: measured.effect,
         routes: own_routes,
     })
@@ -239,7 +245,7 @@ fn state(server: &ServerConfig, seen: Option<(&str, Option<i64>)>) -> ServerStat
     }
 }
 
-fn origin(server: &ServerConfig) -> String {
+pub(super) fn origin(server: &ServerConfig) -> String {
     format!("{}:{}", server.origin.file.display(), server.origin.line)
 }
 
@@ -363,6 +369,7 @@ fn show(report: &Report, all: bool) {
     if let Some(effect) = &report.overrides {
         show_effect(&mut out, effect);
     }
+    doctor_sandbox::show(&mut out, &report.sandbox);
     let probes = &report.probes;
     let percent = |count: usize| count as f64 * 100.0 / probes.asked.max(1) as f64;
     if probes.asked > 0 {

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod doctor_routes;
 mod doctor_secrets;
+mod doctor_sandbox;
 mod eval;
 mod exit_code;
 mod feedback;

@@ -9,7 +9,7 @@ use super::keys::{KEYS, Use};
 use super::values::{At, flag, list, object, text, texts, time, time_of_either_unit};
 use super::{
     Env, Fault, InheritEnv, Launch, Origin, RemoteKind, ServerConfig, ServersSettings, StaticTool, below, blocks,
-    expand, recursion, tool_entries,
+    expand, recursion, sandbox, tool_entries,
 };
 use crate::domain::{Hints, ServerName};
 use crate::secrets::{EnvFile, LateEnv, LateVariable, Place, is_secret_name};
@@ -96,6 +96,7 @@ struct Parts {
     depends_on: Vec<ServerName>,
     stateful: Option<bool>,
     balance: Option<super::Balance>,
+    sandbox: super::Sandbox,
     port: Option<u16>,
     health_endpoint: Option<String>,
     disabled: bool,
@@ -186,6 +187,12 @@ impl Draft<'_> {
             Use::DependsOn => self.parts.depends_on = blocks::depends_on(at, node)?,
             Use::Stateful => self.parts.stateful = Some(flag(at, node)?),
             Use::Balance => self.parts.balance = Some(blocks::balance(at, node)?),
+            Use::SandboxLevel => self.parts.sandbox.level = Some(sandbox::level(at, node)?),
+            Use::SandboxFallback => self.parts.sandbox.fallback = Some(sandbox::fallback(at, node)?),
+            Use::Network => self.parts.sandbox.network = Some(flag(at, node)?),
+            Use::ReadFolders => self.parts.sandbox.read_folders = self.folders(at, node)?,
+            Use::WriteFolders => self.parts.sandbox.write_folders = self.folders(at, node)?,
+            Use::Image => self.parts.sandbox.image = self.resolved(at, node.line, &text(at, node)?),
             Use::Port => self.parts.port = Some(blocks::port(at, node)?),
             Use::HealthEndpoint => self.parts.health_endpoint = Some(text(at, node)?),
             Use::Disabled => self.parts.disabled |= flag(at, node)?,
@@ -193,6 +200,18 @@ impl Draft<'_> {
             Use::Foreign => {}
         }
         Ok(())
+    }
+
+    /// Folders, absolute: a relative one is taken from the registry file's folder.
+    fn folders(&mut self, at: &At<'_>, node: &Node) -> Result<Vec<PathBuf>, Fault> {
+        let base = self.around.file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let mut folders = Vec::new();
+        for (index, folder) in texts(at, node)?.iter().enumerate() {
+            if let Some(folder) = self.resolved(&at.item(index), node.line, folder) {
+                folders.push(below(&base, PathBuf::from(expand::tilde(&folder, self.around.env))));
+            }
+        }
+        Ok(folders)
     }
 
     /// A text, or a list whose first item is the program and whose others are its first arguments.
@@ -386,6 +405,7 @@ impl Draft<'_> {
         server.depends_on = parts.depends_on;
         server.stateful = parts.stateful;
         server.balance = parts.balance;
+        server.sandbox = parts.sandbox;
         server.port = parts.port;
         server.health_endpoint = parts.health_endpoint;
         server.disabled = parts.disabled;

@@ -54,6 +54,9 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     settings.embedder.model = expand::tilde(&settings.embedder.model, env);
     settings.embedder.onnx_runtime = settings.embedder.onnx_runtime.map(|path| expand::tilde_path(&path, env));
     settings.daemon.run_folder = settings.daemon.run_folder.map(|path| expand::tilde_path(&path, env));
+    for folder in &mut settings.sandbox.write_folders {
+        *folder = expand::tilde_path(folder, env);
+    }
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
     let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
     values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));

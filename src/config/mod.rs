@@ -20,6 +20,7 @@ mod recursion;
 mod registry;
 #[cfg(test)]
 mod secret_tests;
+mod sandbox;
 mod server;
 mod settings;
 mod settings_care;
@@ -41,6 +42,7 @@ pub use error::Error;
 pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
+pub use sandbox::{Sandbox, SandboxFallback, SandboxLevel, SandboxSettings};
 pub use server::{
     Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig,
     Start, StaticTool,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::home::set;
-use super::{Env, Fault, ServersSettings};
+use super::{Env, Fault, Sandbox, ServersSettings};
 use crate::domain::{Hints, ServerName};
 use crate::secrets::LateEnv;
 
@@ -60,6 +60,8 @@ pub struct ServerConfig {
     pub stateful: Option<bool>,
     /// How its processes share the calls, when the file says so.
     pub balance: Option<Balance>,
+    /// How closely it is held, as far as the file says.
+    pub sandbox: Sandbox,
     /// The port the file names; informative.
     pub port: Option<u16>,
     /// An address that says whether it is well; asked when there is no `health_check`.
@@ -102,6 +104,7 @@ impl ServerConfig {
             depends_on: Vec::new(),
             stateful: None,
             balance: None,
+            sandbox: Sandbox::default(),
             port: None,
             health_endpoint: None,
             disabled: false,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::settings_care::{AlertsSettings, ServerLogsSettings};
+use super::sandbox::SandboxSettings;
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
@@ -23,6 +24,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// What may be started.
     pub commands: CommandsSettings,
+    /// How closely servers are held.
+    pub sandbox: SandboxSettings,
     /// The most of anything that can grow.
     pub limits: LimitsSettings,
     /// The embedding model.
@@ -380,6 +383,7 @@ impl From<SettingsFile> for Settings {
             servers: file.servers.into(),
             supervision: file.supervision.into(),
             commands: file.commands.into(),
+            sandbox: file.sandbox.into(),
             limits: file.limits.into(),
             embedder: file.embedder.into(),
             index: file.index.into(),

@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
 use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::{layers, tool_overrides};
@@ -21,6 +22,8 @@ pub(super) struct SettingsFile {
     pub(super) supervision: SupervisionFile,
     /// Which programs may be started.
     pub(super) commands: CommandsFile,
+    /// How closely servers are held.
+    pub(super) sandbox: SandboxFile,
     /// The most that mcporch accepts of anything that can grow.
     pub(super) limits: LimitsFile,
     /// The model that turns texts into vectors.
@@ -216,6 +219,24 @@ pub(super) struct CommandRuleTable {
     /// Sha256 of the program's file, 64 hex digits.
     #[schemars(length(min = 64, max = 64))]
     pub(super) sha256: Option<String>,
+}
+
+/// How closely servers are held.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SandboxFile {
+    /// For servers whose entry names no `sandbox`.
+    pub(super) level: SandboxLevel,
+    /// What to do with a server whose level cannot be had here, when its entry has no `sandbox_fallback`.
+    pub(super) fallback: SandboxFallback,
+    /// Processes and threads of one server with all that it starts, where a cgroup can be had.
+    #[schemars(range(min = 8, max = 1_000_000))]
+    pub(super) processes_max: u32,
+    /// Open files of each process of a server.
+    #[schemars(range(min = 64, max = 1_048_576))]
+    pub(super) files_max: u64,
+    /// Folders that servers of level `standard` may write, besides those of their entry.
+    pub(super) write_folders: Vec<String>,
 }
 
 /// The most that mcporch accepts of anything that can grow.

@@ -98,6 +98,16 @@ pub struct Flags {
     /// Start a grandchild that sleeps for up to a minute and inherits nothing; its process id goes to stderr.
     #[arg(long)]
     pub fork_child: bool,
+    /// Start a whole family of such sleepers: a child, one in a process group of its own, one in a session of its own, and a
+    /// daemon that nobody is the parent of; their process ids go to stderr.
+    #[arg(long)]
+    pub fork_family: bool,
+    /// For kind `sleeper`: take a session of its own first.
+    #[arg(long, hide = true)]
+    pub own_session: bool,
+    /// For kind `sleeper`: start another one with a session of its own, and exit.
+    #[arg(long, hide = true)]
+    pub detach: bool,
     /// Write that many lines to stderr at start.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub stderr_lines: u32,

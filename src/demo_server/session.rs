@@ -33,14 +33,16 @@ const TTL_MS: u32 = 60_000;
 /// Serves this process's standard input and output.
 pub(super) fn run_process(flags: &Flags) -> Result<(), Error> {
     if flags.kind == Kind::Sleeper {
-        pause(SLEEPER);
-        return Ok(());
+        return process::sleep(flags).map_err(|source| Error::Setup { flag: "kind", source });
     }
     if flags.ignore_term {
         process::survive_term().map_err(|source| Error::Setup { flag: "ignore-term", source })?;
     }
     if flags.fork_child {
         process::start_sleeper().map_err(|source| Error::Setup { flag: "fork-child", source })?;
+    }
+    if flags.fork_family {
+        process::start_family().map_err(|source| Error::Setup { flag: "fork-family", source })?;
     }
     for number in 1..=flags.stderr_lines {
         eprintln!("demo-server: line {number} of {} on stderr", flags.stderr_lines);
@@ -446,7 +448,9 @@ fn pause(time: Duration) {
 /// What only a whole process can do.
 mod process {
     use std::io::{self, Write};
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
+
+    use super::Flags;
 
     /// This process's standard output. Dropping it closes the pipe, as far as the reader can see.
     pub(super) struct Stdout;
@@ -490,10 +494,43 @@ mod process {
     }
 
     pub(super) fn start_sleeper() -> io::Result<()> {
+        start(&mut sleeper(&[])?).map(drop)
+    }
+
+    /// All ways in which a process can get out of sight of who started it.
+    pub(super) fn start_family() -> io::Result<()> {
+        start(&mut sleeper(&[])?)?;
+        let mut in_the_background = sleeper(&[])?;
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut in_the_background, 0);
+        start(&mut in_the_background)?;
+        start(&mut sleeper(&["--own-session"])?)?;
+        start(&mut sleeper(&["--own-session", "--detach"])?)?.wait().map(drop)
+    }
+
+    fn sleeper(flags: &[&str]) -> io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["demo-server", "--kind", "sleeper"]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        command.args(["demo-server", "--kind", "sleeper"]).args(flags);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command)
+    }
+
+    fn start(command: &mut Command) -> io::Result<Child> {
+        let child = command.spawn()?;
         eprintln!("demo-server: grandchild {}", child.id());
+        Ok(child)
+    }
+
+    /// What a sleeper does.
+    pub(super) fn sleep(flags: &Flags) -> io::Result<()> {
+        #[cfg(unix)]
+        if flags.own_session {
+            rustix::process::setsid()?;
+        }
+        if flags.detach {
+            return start(&mut sleeper(&["--own-session"])?).map(drop);
+        }
+        super::pause(super::SLEEPER);
         Ok(())
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct Kept {
     token: String,
     #[cfg(target_os = "linux")]
     server: u32,
+    /// The parent of the server: the keeper, which in namespaces is not the outermost process.
+    #[cfg(target_os = "linux")]
+    parent: Option<u32>,
     #[cfg(target_os = "linux")]
     group: Option<super::cgroup::Group>,
 }
@@ -86,6 +89,8 @@ pub(super) async fn start(
         #[cfg(target_os = "linux")]
         server: 0,
         #[cfg(target_os = "linux")]
+        parent: None,
+        #[cfg(target_os = "linux")]
         group,
     };
     // A keeper that is gone says more by how it ended than by what cannot be written to it.
@@ -105,6 +110,7 @@ pub(super) async fn start(
     #[cfg(target_os = "linux")]
     {
         kept.server = pid;
+        kept.parent = super::processes::Stat::read(pid).map(|stat| stat.parent);
     }
     Ok(Opened { pid, streams, kept })
 }
@@ -188,7 +194,7 @@ impl Kept {
                     if let Some(group) = &self.group {
                         group.kill();
                     }
-                    super::strays::sweep(&self.token, self.server).await;
+                    super::strays::sweep(&self.token, self.server, self.parent).await;
                 }
                 self.ended = Some(ended);
                 Ok(ended)

@@ -95,7 +95,11 @@ pub(super) fn furnish(rules: &Rules) -> io::Result<()> {
     }
     if rules.private_mounts {
         let keep = rules.folders.iter().flat_map(|folders| folders.write.iter().chain(folders.read.iter().flatten()));
-        own_mounts(&keep.cloned().collect::<Vec<_>>())?;
+        let mut keep: Vec<PathBuf> = keep.chain(&rules.visible).cloned().collect();
+        // Folders before what is in them.
+        keep.sort();
+        keep.dedup();
+        own_mounts(&keep)?;
     }
     // In some containers it may not be mounted; then the server sees the numbers of the outside, and can do nothing with them.
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -122,6 +126,10 @@ fn own_mounts(keep: &[PathBuf]) -> io::Result<()> {
             continue;
         }
         if TEMPORARY.iter().any(|hidden| folder.starts_with(hidden)) {
+            if folder.exists() {
+                // It came with the folder that it is in.
+                continue;
+            }
             make_place(folder, file)?;
         }
         let source = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
@@ -142,7 +150,7 @@ fn make_place(folder: &Path, file: &std::os::fd::OwnedFd) -> io::Result<()> {
         return fs::create_dir_all(folder);
     }
     folder.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::File::create(folder).map(drop)
+    fs::File::create_new(folder).map(drop)
 }
 
 /// Flags of the root's mount that may not be taken away in a user namespace.

@@ -47,6 +47,8 @@ pub(super) struct Rules {
     pub(super) may_gain_rights: bool,
     /// Give it temporary folders of its own and a root that is read-only; needs a mount namespace.
     pub(super) private_mounts: bool,
+    /// With these mounts: what stays visible below the temporary folders, besides the folders above.
+    pub(super) visible: Vec<PathBuf>,
 }
 
 /// Which folders may be used.

@@ -81,7 +81,7 @@ async fn level(program: &Program, demand: &Demand) -> Result<Level, Error> {
 }
 
 /// With what `standard` and `strict` deny.
-fn confined(mut order: Order, demand: &Demand, level: Level) -> Order {
+pub(super) fn confined(mut order: Order, demand: &Demand, level: Level) -> Order {
     let is_strict = level == Level::Strict;
     let mut write = demand.write_folders.clone();
     write.extend(order.cwd.clone());
@@ -99,6 +99,7 @@ fn confined(mut order: Order, demand: &Demand, level: Level) -> Order {
         None => is_strict,
     };
     order.rules.private_mounts = is_strict;
+    order.rules.visible = vec![order.program.clone()];
     order
 }
 
@@ -134,6 +135,8 @@ pub(super) fn wrapped(mut order: Order, demand: &Demand, bubblewrap: PathBuf) ->
         let folder = folder.display().to_string();
         args.extend(["--bind-try".to_owned(), folder.clone(), folder]);
     }
+    let program = order.program.display().to_string();
+    args.extend(["--ro-bind-try".to_owned(), program.clone(), program]);
     if let Some(folder) = &order.cwd {
         args.extend(["--chdir".to_owned(), folder.display().to_string()]);
     }

@@ -37,8 +37,8 @@ pub(super) struct Facts {
 pub struct Probe {
     /// In the order of [`Level::ALL`].
     pub levels: Vec<LevelProbe>,
-    /// Whether memory, processor time and the number of processes of a whole tree can be bounded by a cgroup; why not.
-    pub cgroup: Fact,
+    /// Why no cgroup can bound the memory, processor time and number of processes of a whole tree; `None` when one can.
+    pub no_cgroup: Option<String>,
 }
 
 /// Whether a level can be had.
@@ -46,8 +46,10 @@ pub struct Probe {
 pub struct LevelProbe {
     /// Which.
     pub level: Level,
+    /// Whether it can be had.
+    pub is_available: bool,
     /// By what means, or why not.
-    pub result: Result<String, String>,
+    pub why: String,
     /// What to do about it; empty when there is nothing to do.
     pub advice: String,
 }
@@ -66,13 +68,12 @@ impl Probe {
 pub async fn probe() -> Probe {
     let mut levels = Vec::new();
     for level in Level::ALL {
-        let (result, advice) = match of_level(level).await {
-            Ok(how) => (Ok(how), String::new()),
-            Err((why, advice)) => (Err(why), advice),
-        };
-        levels.push(LevelProbe { level, result, advice });
+        levels.push(match of_level(level).await {
+            Ok(why) => LevelProbe { level, is_available: true, why, advice: String::new() },
+            Err((why, advice)) => LevelProbe { level, is_available: false, why, advice },
+        });
     }
-    Probe { levels, cgroup: cgroup::Parent::find().map(drop) }
+    Probe { levels, no_cgroup: cgroup::Parent::find().err() }
 }
 
 /// By what means a level can be had; else why not, and what to do.

@@ -49,6 +49,7 @@ mod linux {
         /// One letter; `Z` and `X` are dead.
         pub(in super::super) state: char,
         pub(in super::super) parent: u32,
+        pub(in super::super) session: u32,
         /// Processor time of the process and of the children that it has waited for, in clock ticks.
         pub(in super::super) cpu_ticks: u64,
         pub(in super::super) threads: u32,
@@ -67,6 +68,7 @@ mod linux {
             Some(Self {
                 state: fields.first()?.chars().next()?,
                 parent: u32::try_from(number(1)?).ok()?,
+                session: u32::try_from(number(3)?).ok()?,
                 // utime, stime, and both of the children that were waited for.
                 cpu_ticks: number(11)? + number(12)? + number(13)? + number(14)?,
                 threads: u32::try_from(number(17)?).ok()?,

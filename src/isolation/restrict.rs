@@ -33,7 +33,11 @@ pub(super) fn lay_down(order: &Order) -> Result<(), (&'static str, io::Error)> {
         bound(Resource::Data, bytes).map_err(failed("bound its memory"))?;
     }
     let folder = order.cwd.clone().map_or_else(std::env::current_dir, Ok);
-    let entered = folder.and_then(|folder| std::env::set_current_dir(&folder));
+    let mut entered = folder.and_then(|folder| std::env::set_current_dir(&folder));
+    if entered.is_err() && order.cwd.is_none() && rules.private_mounts {
+        // Ours is hidden from it, and nobody asked for it.
+        entered = std::env::set_current_dir("/");
+    }
     entered.map_err(|fault| ("enter the folder of `cwd`", fault))?;
     #[cfg(target_os = "linux")]
     {

@@ -109,15 +109,17 @@ fn keep(name: &str) -> io::Result<()> {
     match start(name, &order, streams, &control) {
         Ok((server, mut child_says)) => {
             let mut answer = Vec::new();
-            child_says.read_to_end(&mut answer)?;
+            child_says.read_to_end(&mut answer).ok();
+            let pid = u32::try_from(server.as_raw_nonzero().get()).unwrap_or_default();
+            // Nothing may keep us from sweeping, least of all that nobody hears us any more.
             if answer.is_empty() {
                 // The socket closed because the program took the process over.
-                Report::Started { pid: u32::try_from(server.as_raw_nonzero().get()).unwrap_or_default() }
-                    .send(&control)?;
-                let ended = wait_for(server)?;
-                Report::Ended { code: ended.exit_status(), signal: ended.terminating_signal() }.send(&control)?;
+                Report::Started { pid }.send(&control).ok();
+                if let Ok(ended) = wait_for(server) {
+                    Report::Ended { code: ended.exit_status(), signal: ended.terminating_signal() }.send(&control).ok();
+                }
             } else {
-                Report::parse(&answer)?.send(&control)?;
+                Report::parse(&answer).and_then(|report| report.send(&control)).ok();
             }
             sweep(server);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions};
 
-use super::processes::{children, has_variable, is_alive, kill, tree};
+use super::processes::{Stat, children, has_variable, is_alive, kill, tree};
 
 /// The variable that says by which start a process came to be.
 pub(super) const VARIABLE: &str = "MCPORCH_INSTANCE";
@@ -33,12 +33,16 @@ pub(super) fn adopt_orphans() {
 }
 
 /// Ends everything of this start that has fallen to us, and asks about each, so that no dead process stays in the list.
-pub(super) async fn sweep(token: &str, server: u32) {
-    let mut ours = vec![server];
+pub(super) async fn sweep(token: &str, server: u32, parent: Option<u32>) {
+    let mut ours: Vec<u32> = parent.into_iter().chain([server]).collect();
     for _ in 0..LOOKS_MAX {
-        let found = children(std::process::id());
-        let found: Vec<u32> =
-            found.into_iter().filter(|pid| *pid == server || has_variable(*pid, VARIABLE, token)).collect();
+        // The server led a session, so the session's number is as good a mark; it even stays with those that are dead.
+        let is_of_it = |pid: u32| {
+            pid == server
+                || has_variable(pid, VARIABLE, token)
+                || Stat::read(pid).is_some_and(|stat| stat.session == server)
+        };
+        let found: Vec<u32> = children(std::process::id()).into_iter().filter(|pid| is_of_it(*pid)).collect();
         for pid in found.iter().flat_map(|child| tree(*child)) {
             kill(pid);
             if !ours.contains(&pid) {

@@ -11,6 +11,7 @@ mod doctor;
 mod faults;
 mod harness;
 mod homes;
+mod isolation;
 mod learning;
 mod protocol;
 mod routing;

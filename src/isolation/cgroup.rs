@@ -110,7 +110,7 @@ impl Group {
 
     /// Ends everything in it.
     pub(super) fn kill(&self) {
-        // Kernels before 5.14 have no such file; the keeper does it too.
+        // Kernels before 5.14 have no such file; the shim does it too.
         fs::write(self.folder.join("cgroup.kill"), "1").ok();
     }
 }

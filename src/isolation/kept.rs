@@ -1,4 +1,4 @@
-//! A program behind its keeper, seen from mcporch: the socket to the keeper, the news on it, and the end.
+//! A program behind its shim, seen from mcporch: the socket to the shim, the news on it, and the end.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,8 +16,8 @@ use super::shim::{self, Stage};
 use super::start::Ended;
 use super::{Demand, Error, Program};
 
-/// How long the keeper is waited for after it told of the program's end: it ends what was left behind. What does not die of
-/// KILL within this time hangs in the kernel, and the keeper stays with it.
+/// How long the shim is waited for after it told of the program's end: it ends what was left behind. What does not die of
+/// KILL within this time hangs in the kernel, and the shim stays with it.
 const SWEEP_TIME: Duration = Duration::from_secs(1);
 /// Longest line of news.
 const REPORT_BYTES_MAX: usize = 64 << 10;
@@ -29,12 +29,12 @@ pub(super) struct Opened {
     pub(super) kept: Kept,
 }
 
-/// The keeper and what is known of the program.
+/// The shim and what is known of the program.
 #[derive(Debug)]
 pub(super) struct Kept {
     /// The outermost process of ours around the program. Not killed when dropped: it ends by itself, tidily, when the socket
     /// closes.
-    keeper: Child,
+    shim: Child,
     /// `None` when the program's end is known.
     control: Option<Control>,
     ended: Option<Ended>,
@@ -42,14 +42,14 @@ pub(super) struct Kept {
     token: String,
     #[cfg(target_os = "linux")]
     server: u32,
-    /// The parent of the server: the keeper, which in namespaces is not the outermost process.
+    /// The parent of the server: the shim, which in namespaces is not the outermost process.
     #[cfg(target_os = "linux")]
     parent: Option<u32>,
     #[cfg(target_os = "linux")]
     group: Option<super::cgroup::Group>,
 }
 
-/// Starts the program through a keeper.
+/// Starts the program through a shim.
 pub(super) async fn start(
     program: &Program,
     demand: &Demand,
@@ -70,18 +70,18 @@ pub(super) async fn start(
     };
     let (head, body) = order::encode(&order).map_err(around("write down what to start"))?;
     let pipes = Pipes::new().map_err(around("make pipes to it"))?;
-    let (ours, theirs) = StdSocket::pair().map_err(around("make a socket to its keeper"))?;
-    let keeper = spawn(&program.server, theirs, namespaces).map_err(around("start its keeper"))?;
+    let (ours, theirs) = StdSocket::pair().map_err(around("make a socket to its shim"))?;
+    let shim = spawn(&program.server, theirs, namespaces).map_err(around("start its shim"))?;
     #[cfg(target_os = "linux")]
-    let group = group(program, demand, &keeper);
+    let group = group(program, demand, &shim);
     #[cfg(not(target_os = "linux"))]
     let _ = demand;
     order::send_head(&ours, head, pipes.theirs()).map_err(around("hand it its streams"))?;
     let streams = pipes.into_ours().map_err(around("make pipes to it"))?;
     let socket = ours.set_nonblocking(true).and_then(|()| UnixStream::from_std(ours));
-    let mut control = Control { socket: socket.map_err(around("listen to its keeper"))?, buffer: Vec::new() };
+    let mut control = Control { socket: socket.map_err(around("listen to its shim"))?, buffer: Vec::new() };
     let mut kept = Kept {
-        keeper,
+        shim,
         control: None,
         ended: None,
         #[cfg(target_os = "linux")]
@@ -93,16 +93,16 @@ pub(super) async fn start(
         #[cfg(target_os = "linux")]
         group,
     };
-    // A keeper that is gone says more by how it ended than by what cannot be written to it.
+    // A shim that is gone says more by how it ended than by what cannot be written to it.
     control.socket.write_all(&body).await.ok();
-    let pid = match control.next().await.map_err(around("listen to its keeper"))? {
-        Some(Report::Started { pid }) => seen_from_here(pid, kept.keeper.id(), namespaces.is_some()),
+    let pid = match control.next().await.map_err(around("listen to its shim"))? {
+        Some(Report::Started { pid }) => seen_from_here(pid, kept.shim.id(), namespaces.is_some()),
         Some(Report::Failed { doing, os_error, text }) => {
             let source = os_error.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
             return Err(if doing.is_empty() { Error::Program(source) } else { Error::Around { doing, source } });
         }
         Some(Report::Ended { .. }) | None => {
-            let how = kept.keeper.wait().await.map_or(Ended::Unknown, Ended::of).to_string();
+            let how = kept.shim.wait().await.map_or(Ended::Unknown, Ended::of).to_string();
             return Err(Error::ShimLost { how });
         }
     };
@@ -117,7 +117,7 @@ pub(super) async fn start(
 
 fn spawn(name: &str, theirs: StdSocket, namespaces: Option<Namespaces>) -> io::Result<Child> {
     let mut command = match namespaces {
-        None => shim::command(Stage::Keeper, name),
+        None => shim::command(Stage::Keep, name),
         #[cfg(target_os = "linux")]
         Some(wanted) => {
             let mut command = shim::command(Stage::Namespaces, name);
@@ -134,15 +134,15 @@ fn spawn(name: &str, theirs: StdSocket, namespaces: Option<Namespaces>) -> io::R
     command.spawn()
 }
 
-/// The cgroup of the server, where one can be had; the keeper goes in before it starts anything.
+/// The cgroup of the server, where one can be had; the shim goes in before it starts anything.
 #[cfg(target_os = "linux")]
-fn group(program: &Program, demand: &Demand, keeper: &Child) -> Option<super::cgroup::Group> {
+fn group(program: &Program, demand: &Demand, shim: &Child) -> Option<super::cgroup::Group> {
     use super::{Level, cgroup};
     let is_bounded = demand.memory_bytes_max.is_some() || demand.cpu_cores_max.is_some();
     let is_wanted = is_bounded || matches!(demand.level, Level::Standard | Level::Strict);
     let parent = is_wanted.then(|| cgroup::Parent::find().ok()).flatten()?;
     let made = parent.make(&program.server, demand).and_then(|group| {
-        group.take(keeper.id().unwrap_or_default())?;
+        group.take(shim.id().unwrap_or_default())?;
         Ok(group)
     });
     made.map_err(|fault| {
@@ -151,7 +151,7 @@ fn group(program: &Program, demand: &Demand, keeper: &Child) -> Option<super::cg
     .ok()
 }
 
-/// The process id of the program in our own numbering. In a namespace the keeper knows it by another one: there the keeper
+/// The process id of the program in our own numbering. In a namespace the shim knows it by another one: there the shim
 /// is the first process, and the program is its child.
 #[cfg(target_os = "linux")]
 fn seen_from_here(pid: u32, outermost: Option<u32>, is_in_namespace: bool) -> u32 {
@@ -183,12 +183,12 @@ impl Kept {
         match self.ended {
             Some(ended) => {
                 // Its end is known; a sweep that takes long is not waited for.
-                tokio::time::timeout(SWEEP_TIME, self.keeper.wait()).await.ok();
+                tokio::time::timeout(SWEEP_TIME, self.shim.wait()).await.ok();
                 Ok(ended)
             }
             None => {
-                // The keeper was killed. With it the server goes, and what the server had started falls to us.
-                let ended = Ended::of(self.keeper.wait().await?);
+                // The shim was killed. With it the server goes, and what the server had started falls to us.
+                let ended = Ended::of(self.shim.wait().await?);
                 #[cfg(target_os = "linux")]
                 {
                     if let Some(group) = &self.group {
@@ -223,7 +223,7 @@ struct Control {
 }
 
 impl Control {
-    /// The next news; `None` when the keeper is gone. Cancel safe.
+    /// The next news; `None` when the shim is gone. Cancel safe.
     async fn next(&mut self) -> io::Result<Option<Report>> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

@@ -6,6 +6,7 @@
 mod calls;
 #[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(unix)]
 mod container;
 mod demand;
 mod error;
@@ -31,6 +32,8 @@ mod start;
 mod strays;
 #[cfg(test)]
 mod tests;
+#[cfg(target_os = "linux")]
+mod trial;
 mod usage;
 
 pub use demand::{Demand, Level, Program};

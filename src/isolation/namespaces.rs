@@ -44,21 +44,21 @@ impl Wanted {
     }
 }
 
-/// The stage that makes namespaces, and waits for the keeper that it starts in them.
+/// The stage that makes namespaces, and waits for the shim that it starts in them.
 pub(super) fn enter(name: &str, letters: &str) -> io::Result<()> {
     let control = shim::control()?;
     let wanted = Wanted::of(letters);
-    let keeper = leave_ours(wanted).and_then(|()| shim::command(Stage::Keeper, name).stdin(Stdio::inherit()).spawn());
-    match keeper {
-        Ok(mut keeper) => end_like(&mut keeper, control),
+    let shim = leave_ours(wanted).and_then(|()| shim::command(Stage::Keep, name).stdin(Stdio::inherit()).spawn());
+    match shim {
+        Ok(mut shim) => end_like(&mut shim, control),
         Err(fault) => Report::failed("make namespaces for it", &fault).send(&control),
     }
 }
 
-fn end_like(keeper: &mut std::process::Child, control: UnixStream) -> io::Result<()> {
-    // The keeper has its own copy; ours must not keep the socket open.
+fn end_like(shim: &mut std::process::Child, control: UnixStream) -> io::Result<()> {
+    // The shim has its own copy; ours must not keep the socket open.
     drop(control);
-    let status = keeper.wait()?;
+    let status = shim.wait()?;
     let own = Pid::from_raw(i32::try_from(std::process::id()).unwrap_or_default());
     if let (Some(signal), Some(own)) = (status.signal().and_then(Signal::from_named_raw), own) {
         rustix::process::kill_process(own, signal)?;
@@ -76,7 +76,7 @@ pub(super) fn leave_ours(wanted: Wanted) -> io::Result<()> {
         fs::write("/proc/self/setgroups", "deny")?;
         fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
         fs::write("/proc/self/gid_map", format!("{group} {group} 1"))?;
-        // Rights in a user namespace are lost with the next exec unless they are ambient; the keeper needs this one to
+        // Rights in a user namespace are lost with the next exec unless they are ambient; the shim needs this one to
         // mount, and the server's process gives it up.
         let mut sets = rustix::thread::capabilities(None)?;
         sets.inheritable |= CapabilitySet::SYS_ADMIN;

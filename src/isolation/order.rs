@@ -127,11 +127,15 @@ pub(super) fn receive(control: &UnixStream) -> io::Result<(Order, [OwnedFd; 3])>
     #[cfg(not(target_os = "linux"))]
     let flags = RecvFlags::empty();
     let got = rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut head)], &mut rights, flags)?;
-    let mut streams = Vec::new();
+    let mut streams: Vec<OwnedFd> = Vec::new();
     for message in rights.drain() {
         if let RecvAncillaryMessage::ScmRights(files) = message {
             streams.extend(files);
         }
+    }
+    // Where the call above cannot ask for it, the server would hold its own pipes twice.
+    for stream in &streams {
+        rustix::io::fcntl_setfd(stream, rustix::io::FdFlags::CLOEXEC)?;
     }
     let streams: Result<[OwnedFd; 3], _> = streams.try_into();
     let (Ok(streams), true) = (streams, got.bytes == head.len()) else {

@@ -1,30 +1,54 @@
 //! From what is asked for to what is done: which stages, which rules. Refuses where the machine does not give what was
 //! asked for, unless less is allowed.
 
+#[cfg(target_os = "linux")]
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use super::container;
+#[cfg(target_os = "linux")]
 use super::namespaces::{TEMPORARY, Wanted};
-use super::order::{Folders, Order, Rules};
-use super::{Demand, Error, Level, Program, container, probe};
+#[cfg(target_os = "linux")]
+use super::order::Folders;
+#[cfg(unix)]
+use super::order::{Order, Rules};
+#[cfg(target_os = "linux")]
+use super::trial;
+use super::{Demand, Error, Level, Program, probe};
 
 /// Namespaces of its own; elsewhere than on Linux there are none.
 #[cfg(target_os = "linux")]
 pub(super) type Namespaces = Wanted;
 /// Namespaces of its own; elsewhere than on Linux there are none.
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(unix, not(target_os = "linux")))]
 pub(super) type Namespaces = std::convert::Infallible;
 
 /// How the program is started.
 pub(super) enum Plan {
-    /// As it is, without a keeper.
+    /// As it is, without a shim.
     Plain,
-    /// Through the keeper, in namespaces of its own where some are named.
-    Kept { order: Order, namespaces: Option<Namespaces> },
+    /// Through the shim, in namespaces of its own where some are named.
+    #[cfg(unix)]
+    Kept { order: Box<Order>, namespaces: Option<Namespaces> },
 }
 
 /// Finds the plan.
 pub(super) async fn make(program: &Program, demand: &Demand) -> Result<Plan, Error> {
     let level = level(program, demand).await?;
+    #[cfg(unix)]
+    {
+        at_level(level, program, demand).await
+    }
+    // There a job object ends the child with us, and what asks for more was refused above.
+    #[cfg(not(unix))]
+    {
+        tracing::debug!(server.name = program.server, %level, "started with a job object");
+        Ok(Plan::Plain)
+    }
+}
+
+#[cfg(unix)]
+async fn at_level(level: Level, program: &Program, demand: &Demand) -> Result<Plan, Error> {
     let order = Order {
         program: program.file.clone(),
         args: program.args.clone(),
@@ -32,19 +56,24 @@ pub(super) async fn make(program: &Program, demand: &Demand) -> Result<Plan, Err
         cwd: program.cwd.clone(),
         rules: Rules { files_max: demand.files_max, data_bytes_max: demand.memory_bytes_max, ..Rules::default() },
     };
-    let kept = |order, namespaces| Ok(Plan::Kept { order, namespaces });
+    let kept = |order, namespaces| Ok(Plan::Kept { order: Box::new(order), namespaces });
     match level {
         Level::None => Ok(Plan::Plain),
         Level::Basic => kept(order, None),
+        // There no level above the first two can be had, so none is asked for here.
+        #[cfg(not(target_os = "linux"))]
+        Level::Standard | Level::Strict => kept(order, None),
+        #[cfg(target_os = "linux")]
         Level::Standard => {
-            let facts = probe::facts().await;
+            let facts = trial::facts().await;
             let wanted = Wanted { user: facts.need_user, network: false };
             kept(confined(order, demand, level), facts.namespaces.is_ok().then_some(wanted))
         }
+        #[cfg(target_os = "linux")]
         Level::Strict => {
-            let facts = probe::facts().await;
+            let facts = trial::facts().await;
             let order = confined(order, demand, level);
-            match (&facts.namespaces, probe::bubblewrap()) {
+            match (&facts.namespaces, trial::bubblewrap()) {
                 (Err(_), Some(bubblewrap)) => kept(wrapped(order, demand, bubblewrap), None),
                 _ => kept(order, Some(Wanted { user: facts.need_user, network: demand.network != Some(true) })),
             }
@@ -81,6 +110,7 @@ async fn level(program: &Program, demand: &Demand) -> Result<Level, Error> {
 }
 
 /// With what `standard` and `strict` deny.
+#[cfg(target_os = "linux")]
 pub(super) fn confined(mut order: Order, demand: &Demand, level: Level) -> Order {
     let is_strict = level == Level::Strict;
     let mut write = demand.write_folders.clone();
@@ -104,12 +134,14 @@ pub(super) fn confined(mut order: Order, demand: &Demand, level: Level) -> Order
 }
 
 /// Where its temporary files go.
+#[cfg(target_os = "linux")]
 fn temporary_folder(env: &[(String, String)]) -> Vec<PathBuf> {
     let named = env.iter().rev().find(|(name, _)| name == "TMPDIR").map(|(_, value)| PathBuf::from(value));
     vec![named.unwrap_or_else(|| PathBuf::from("/tmp")), PathBuf::from("/var/tmp"), PathBuf::from("/dev/shm")]
 }
 
-/// Besides what it may read: the program itself, where it starts, and where programs are looked for.
+/// What else it may read, besides what it was given: the program itself, where it starts, and where programs are looked for.
+#[cfg(target_os = "linux")]
 fn readable(order: &Order, demand: &Demand) -> Vec<PathBuf> {
     let mut folders = demand.read_folders.clone();
     let real = order.program.canonicalize().unwrap_or_else(|_| order.program.clone());
@@ -121,6 +153,7 @@ fn readable(order: &Order, demand: &Demand) -> Vec<PathBuf> {
 }
 
 /// `strict` by way of bubblewrap, for systems that let only that program make namespaces.
+#[cfg(target_os = "linux")]
 pub(super) fn wrapped(mut order: Order, demand: &Demand, bubblewrap: PathBuf) -> Order {
     let mut args: Vec<String> = ["--unshare-all", "--die-with-parent", "--new-session"].map(str::to_owned).to_vec();
     if demand.network == Some(true) {
@@ -151,6 +184,7 @@ pub(super) fn wrapped(mut order: Order, demand: &Demand, bubblewrap: PathBuf) ->
     Order { program: bubblewrap, args, ..order }
 }
 
+#[cfg(unix)]
 async fn contained(mut order: Order, program: &Program, demand: &Demand) -> Result<Plan, Error> {
     let engine = container::engine().await.map_err(|reason| Error::Refused {
         level: Level::Container,
@@ -164,5 +198,5 @@ async fn contained(mut order: Order, program: &Program, demand: &Demand) -> Resu
     order.program = engine.file;
     order.cwd = None;
     order.rules.data_bytes_max = None;
-    Ok(Plan::Kept { order, namespaces: None })
+    Ok(Plan::Kept { order: Box::new(order), namespaces: None })
 }

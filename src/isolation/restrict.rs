@@ -15,7 +15,7 @@ pub(super) fn lay_down(order: &Order) -> Result<(), (&'static str, io::Error)> {
     rustix::process::setsid().map_err(failed("give it a session of its own"))?;
     #[cfg(target_os = "linux")]
     {
-        // Should the keeper be killed, the server goes too, and what it had started falls to mcporch.
+        // Should the shim be killed, the server goes too, and what it had started falls to mcporch.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
             .map_err(failed("bind its life to ours"))?;
         if !rules.may_gain_rights {

@@ -1,4 +1,4 @@
-//! The processes between mcporch and a server: this very program, started again as `mcporch __shim STAGE NAME`. The keeper
+//! The processes between mcporch and a server: this very program, started again as `mcporch __shim STAGE NAME`. The shim
 //! starts the server, waits for it, and ends all that it left; it does so too when its socket to mcporch closes, which is
 //! what happens when mcporch dies, however it dies. The last stage lays down rights and becomes the server.
 //!
@@ -21,11 +21,11 @@ const WORD: &str = "__shim";
 /// What a shim process is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Makes namespaces and starts the keeper in them; the word after the name says which.
+    /// Makes namespaces and starts the shim in them; the word after the name says which.
     #[cfg(target_os = "linux")]
     Namespaces,
     /// Starts the server, waits for it, ends what it left.
-    Keeper,
+    Keep,
     /// Becomes the server.
     Become,
     /// Tries what this machine allows, and prints it.
@@ -37,7 +37,7 @@ impl Stage {
     const ALL: &[Self] = &[
         #[cfg(target_os = "linux")]
         Self::Namespaces,
-        Self::Keeper,
+        Self::Keep,
         Self::Become,
         #[cfg(target_os = "linux")]
         Self::Probe,
@@ -47,7 +47,7 @@ impl Stage {
         match self {
             #[cfg(target_os = "linux")]
             Self::Namespaces => "namespaces",
-            Self::Keeper => "keeper",
+            Self::Keep => "keep",
             Self::Become => "become",
             #[cfg(target_os = "linux")]
             Self::Probe => "probe",
@@ -70,10 +70,10 @@ pub fn run_shim() -> Option<ExitCode> {
     let done = match Stage::ALL.iter().find(|known| known.word() == stage) {
         #[cfg(target_os = "linux")]
         Some(Stage::Namespaces) => super::namespaces::enter(&name, &args.next().unwrap_or_default()),
-        Some(Stage::Keeper) => keep(&name),
+        Some(Stage::Keep) => keep(&name),
         Some(Stage::Become) => become_server(),
         #[cfg(target_os = "linux")]
-        Some(Stage::Probe) => super::probe::answer(),
+        Some(Stage::Probe) => super::trial::answer(),
         None => Err(io::ErrorKind::InvalidInput.into()),
     };
     Some(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

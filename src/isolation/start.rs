@@ -85,7 +85,7 @@ pub async fn start(program: &Program, demand: &Demand, timeout: Duration) -> Res
             #[cfg(unix)]
             Plan::Kept { order, namespaces } => {
                 let kept::Opened { pid, streams: (stdin, stdout, stderr), kept } =
-                    kept::start(program, demand, order, namespaces).await?;
+                    kept::start(program, demand, *order, namespaces).await?;
                 Ok(Started { pid: Some(pid), stdin, stdout, stderr, process: Process { kind: Kind::Kept(kept) } })
             }
         }
@@ -139,7 +139,7 @@ impl Process {
     }
 }
 
-/// A child of ours without a keeper.
+/// A child of ours without a shim.
 #[derive(Debug)]
 struct Plain {
     child: Child,

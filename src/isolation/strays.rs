@@ -1,4 +1,4 @@
-//! What falls to mcporch itself when a keeper is killed: as a subreaper it becomes the parent of what the server had
+//! What falls to mcporch itself when a shim is killed: as a subreaper it becomes the parent of what the server had
 //! started. It knows its own by a word in their environment, and ends them.
 
 use std::sync::Once;
@@ -50,8 +50,7 @@ pub(super) async fn sweep(token: &str, server: u32, parent: Option<u32>) {
             }
         }
         ours.retain(|pid| !is_gone(*pid));
-        let is_clean = found.is_empty() && !ours.iter().any(|pid| is_alive(*pid));
-        if is_clean {
+        if found.is_empty() && ours.is_empty() {
             return;
         }
         tokio::time::sleep(LOOK_AGAIN).await;

@@ -48,10 +48,11 @@ pub(super) async fn spawn(spec: &Spec, path: &SearchPath, limits: &Limits) -> Re
         cwd: spec.cwd.clone(),
     };
     let started = isolation::start(&program, &spec.demand, limits.start_timeout).await;
-    let Started { pid, stdin, stdout, stderr, process } = started.map_err(|fault| match fault {
-        isolation::Error::Program(source) => failed(source),
-        source => Error::Isolation { server: spec.server.clone(), source },
-    })?;
+    let Started { pid, stdin, stdout, stderr, process } = match started {
+        Ok(started) => started,
+        Err(isolation::Error::Program(source)) => return Err(failed(source)),
+        Err(source) => return Err(Error::Isolation { server: spec.server.clone(), source }),
+    };
     #[cfg(unix)]
     let stdin = {
         let pipe = stdin.into_owned_fd().and_then(tokio::net::unix::pipe::Sender::from_owned_fd).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Home, descendants, is_keeper, program, servers, text, wait_for, wait_until_gone};
+use crate::harness::{Client, Home, descendants, is_shim, program, servers, text, wait_for, wait_until_gone};
 
 /// Processes of the server `--fork-family`: itself, a child, one in the background, one in a session of its own, a daemon.
 const FAMILY: usize = 5;
@@ -34,7 +34,7 @@ fn levels() -> Vec<&'static str> {
         let of_it =
             report["sandbox"]["levels"].as_array().unwrap().iter().find(|probe| probe["level"] == level).unwrap();
         if of_it["is_available"] == false {
-            println!("skipped: level {level}: {of_it}");
+            eprintln!("skipped: level {level}: {of_it}");
         }
         of_it["is_available"] == true
     };
@@ -60,9 +60,9 @@ fn nothing_is_left_when_we_are_killed() {
 }
 
 #[test]
-fn nothing_is_left_when_a_keeper_is_killed() {
+fn nothing_is_left_when_a_shim_is_killed() {
     check_nothing_is_left(|client, family| {
-        kill(*family.iter().find(|pid| is_keeper(**pid)).unwrap());
+        kill(*family.iter().find(|pid| is_shim(**pid)).unwrap());
         // What it kept falls to mcporch, which ends it, asks about each, and goes on.
         wait_until_gone(family);
         wait_for("no dead process in the list", || descendants(client.pid()).is_empty().then_some(()));
@@ -74,7 +74,7 @@ fn nothing_is_left_when_a_keeper_is_killed() {
 #[test]
 fn nothing_is_left_when_the_server_is_killed() {
     check_nothing_is_left(|client, family| {
-        kill(*family.iter().find(|pid| !is_keeper(**pid)).unwrap());
+        kill(*family.iter().find(|pid| !is_shim(**pid)).unwrap());
         wait_until_gone(family);
         wait_for("no dead process in the list", || descendants(client.pid()).is_empty().then_some(()));
     });
@@ -92,10 +92,12 @@ fn nothing_is_left_after_a_proper_end() {
 }
 
 /// Runs a shell script as a server of these further keys; gives what it wrote to stderr.
-fn said(home: Home, script: &str, keys: Value) -> String {
+fn said(home: &Home, script: &str, keys: Value) -> String {
     let mut entry = json!({"command": "sh", "args": ["-c", format!("{{ {script}; }} >&2 2>/dev/null; exit 3")]});
     entry.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let report = home.with_entry("s", entry).run(&["index", "rebuild", "--json"]).json();
+    let registry = home.file("with-s.json");
+    std::fs::write(&registry, json!({"mcpServers": {"s": entry}}).to_string()).unwrap();
+    let report = home.run(&["--registry", registry.to_str().unwrap(), "index", "rebuild", "--json"]).json();
     let fault = report["failed"]["s"].as_str().unwrap().to_owned();
     assert!(fault.contains("exited with code 3"), "{fault}");
     fault
@@ -108,14 +110,14 @@ fn has(level: &str) -> bool {
 #[test]
 fn a_server_inherits_no_rights_and_no_files() {
     let script = "grep NoNewPrivs /proc/self/status; ulimit -c; ulimit -n; umask; ls /proc/self/fd | tr '\\n' ' '";
-    let said = said(Home::new().set("sandbox.files_max=300"), script, json!({}));
+    let said = said(&Home::new().set("sandbox.files_max=300"), script, json!({}));
     // 3 is the folder that ls reads.
     assert!(said.contains("NoNewPrivs:\t1 | 0 | 300 | 0022 | 0 1 2 3"), "{said}");
 }
 
 #[test]
 fn the_data_of_a_process_is_bounded_by_max_memory() {
-    let said = said(Home::new(), "ulimit -d", json!({"resources": {"max_memory": "512M"}}));
+    let said = said(&Home::new(), "ulimit -d", json!({"resources": {"max_memory": "512M"}}));
     assert!(said.contains("524288"), "{said}");
 }
 
@@ -137,7 +139,7 @@ fn standard_denies_what_was_not_allowed() {
         outside.display()
     );
     let keys = json!({"sandbox": "standard", "write_folders": ["inside"], "env": {"TMPDIR": inside}});
-    let said = said(home, &script, keys);
+    let said = said(&home, &script, keys);
     assert!(said.contains("written inside | not outside | read outside | no limits | no namespaces"), "{said}");
 }
 
@@ -155,7 +157,7 @@ fn read_folders_limit_what_is_read() {
         home.path().display()
     );
     let keys = json!({"sandbox": "standard", "read_folders": ["books"], "env": {"TMPDIR": "/var/tmp"}});
-    let said = said(home, &script, keys);
+    let said = said(&home, &script, keys);
     assert!(said.contains("read the book | not the diary"), "{said}");
 }
 
@@ -166,7 +168,7 @@ fn the_network_is_denied_where_it_is_not_wanted() {
     let check = |keys: Value, expected: &str| {
         if has(keys["sandbox"].as_str().unwrap()) {
             let connect = format!("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}' && echo connected || echo refused");
-            let said = said(Home::new(), &connect, keys);
+            let said = said(&Home::new(), &connect, keys);
             assert!(said.contains(expected), "{said}");
         }
     };
@@ -187,7 +189,7 @@ fn strict_has_temporary_folders_of_its_own() {
         "test -e '{}' || echo unseen; echo a > '{inside}' && echo written; (echo a > /var/x) || echo root kept",
         outside.path().display()
     );
-    let said = said(Home::new(), &script, json!({"sandbox": "strict"}));
+    let said = said(&Home::new(), &script, json!({"sandbox": "strict"}));
     assert!(said.contains("unseen | written | root kept"), "{said}");
     assert!(!std::path::Path::new(&inside).exists());
 }
@@ -202,16 +204,9 @@ fn strict_still_writes_the_folders_that_it_was_given() {
     let note = home.file("notes/note");
     let script = format!("echo a > '{}' && echo written", note.display());
     let keys = json!({"sandbox": "strict", "write_folders": ["notes"], "cwd": "notes"});
-    let folder = home.file("notes");
-    let kept = std::fs::File::open(&folder).unwrap();
-    let entry = json!({"command": "sh", "args": ["-c", format!("{script} >&2; exit 3")]});
-    let mut entry = entry.as_object().unwrap().clone();
-    entry.extend(keys.as_object().unwrap().clone());
-    let home = home.with_entry("s", Value::from(entry));
-    let report = home.run(&["index", "rebuild", "--json"]).json();
-    assert!(report["failed"]["s"].as_str().unwrap().contains("written"), "{report}");
+    let said = said(&home, &script, keys);
+    assert!(said.contains("written"), "{said}");
     assert_eq!(std::fs::read_to_string(&note).unwrap(), "a\n");
-    drop(kept);
 }
 
 #[test]
@@ -241,12 +236,15 @@ fn a_program_that_the_system_refuses_is_told_as_ever() {
         let home = Home::new().with_entry("s", entry);
         let report = home.run(&["index", "rebuild", "--json"]).json();
         let fault = report["failed"]["s"].as_str().unwrap();
-        assert!(fault.contains("could not be started") && fault.contains("No such file or directory"), "{level}: {fault}");
+        assert!(
+            fault.contains("could not be started") && fault.contains("No such file or directory"),
+            "{level}: {fault}"
+        );
     }
 }
 
 #[test]
-fn variables_and_arguments_show_in_no_keeper() {
+fn variables_and_arguments_show_in_no_shim() {
     let home = Home::new();
     let entry = json!({"command": program(), "args": ["demo-server", "--kind", "bench", "--name", "hunter2"],
         "env": {"API_TOKEN": "hunter3"}});
@@ -254,9 +252,9 @@ fn variables_and_arguments_show_in_no_keeper() {
     let mut client = home.connect();
     let answer = client.execute("s.echo_0", &json!({"text": "hello"}));
     assert!(text(&answer, 0).contains("hello"), "{answer}");
-    for keeper in descendants(client.pid()).into_iter().filter(|pid| is_keeper(*pid)) {
+    for shim in descendants(client.pid()).into_iter().filter(|pid| is_shim(*pid)) {
         for file in ["cmdline", "environ"] {
-            let shown = std::fs::read(format!("/proc/{keeper}/{file}")).unwrap();
+            let shown = std::fs::read(format!("/proc/{shim}/{file}")).unwrap();
             let shown = String::from_utf8_lossy(&shown);
             assert!(!shown.contains("hunter"), "{shown}");
         }

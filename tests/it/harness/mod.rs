@@ -280,14 +280,14 @@ pub(crate) fn text(result: &Value, place: usize) -> &str {
     result["content"][place]["text"].as_str().unwrap_or_else(|| panic!("no text at {place}: {result}"))
 }
 
-/// Processes below this one, children and theirs, parents first, without our own keepers between them. Linux only; empty
+/// Processes below this one, children and theirs, parents first, without our own shims between them. Linux only; empty
 /// elsewhere.
 pub(crate) fn servers(pid: u32) -> Vec<u32> {
-    descendants(pid).into_iter().filter(|pid| !is_keeper(*pid)).collect()
+    descendants(pid).into_iter().filter(|pid| !is_shim(*pid)).collect()
 }
 
 /// Whether the process is one of ours that stands between mcporch and a server.
-pub(crate) fn is_keeper(pid: u32) -> bool {
+pub(crate) fn is_shim(pid: u32) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|byte| *byte == 0).nth(1) == Some(b"__shim")
 }

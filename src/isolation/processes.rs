@@ -87,11 +87,6 @@ mod linux {
         entries.map_or(0, |entries| u32::try_from(entries.count()).unwrap_or(u32::MAX))
     }
 
-    /// Whether it runs; one that only waits to be asked about does not.
-    pub(in super::super) fn is_alive(pid: u32) -> bool {
-        Stat::read(pid).is_some_and(|stat| !stat.is_dead())
-    }
-
     /// Whether its environment, as it was when it became its program, has this variable with this value. False when we may
     /// not look.
     pub(in super::super) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
@@ -119,4 +114,4 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Stat, children, has_variable, innermost_number, is_alive, kill, open_files, tree};
+pub(super) use linux::{Stat, children, has_variable, innermost_number, kill, open_files, tree};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions};
 
-use super::processes::{Stat, children, has_variable, is_alive, kill, tree};
+use super::processes::{Stat, children, has_variable, kill, tree};
 
 /// The variable that says by which start a process came to be.
 pub(super) const VARIABLE: &str = "MCPORCH_INSTANCE";
@@ -58,12 +58,13 @@ pub(super) async fn sweep(token: &str, server: u32, parent: Option<u32>) {
     tracing::error!(left = ours.len(), "processes that a killed server left behind do not end");
 }
 
-/// Asks how our child ended; true when it did. One that is not our child is as good as gone: its parent will be asked.
-fn is_gone(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+/// Asks how our child ended; true when it did. One that is not our child yet may fall to us dead, when its parent dies before
+/// it asked; so it counts as gone only when the system no longer lists it.
+fn is_gone(number: u32) -> bool {
+    let Some(pid) = i32::try_from(number).ok().and_then(Pid::from_raw) else { return true };
     match rustix::process::waitpid(Some(pid), WaitOptions::NOHANG) {
         Ok(Some(_)) => true,
         Ok(None) => false,
-        Err(_) => !is_alive(u32::try_from(pid.as_raw_nonzero().get()).unwrap_or_default()),
+        Err(_) => Stat::read(number).is_none(),
     }
 }

@@ -22,6 +22,7 @@ mod open_files;
 mod order;
 mod plan;
 mod probe;
+#[cfg(target_os = "linux")]
 mod processes;
 #[cfg(unix)]
 mod restrict;

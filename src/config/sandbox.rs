@@ -54,7 +54,7 @@ pub struct SandboxSettings {
 impl From<SandboxFile> for SandboxSettings {
     fn from(file: SandboxFile) -> Self {
         Self {
-            level: file.level,
+            level: file.default_level,
             fallback: file.fallback,
             processes_max: file.processes_max,
             files_max: file.files_max,

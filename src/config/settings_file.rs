@@ -226,7 +226,7 @@ pub(super) struct CommandRuleTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SandboxFile {
     /// For servers whose entry names no `sandbox`.
-    pub(super) level: SandboxLevel,
+    pub(super) default_level: SandboxLevel,
     /// What to do with a server whose level cannot be had here, when its entry has no `sandbox_fallback`.
     pub(super) fallback: SandboxFallback,
     /// Processes and threads of one server with all that it starts, where a cgroup can be had.

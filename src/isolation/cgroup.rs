@@ -36,8 +36,8 @@ impl Parent {
 
     /// The group of this folder, if it has the controllers and was handed to us.
     pub(super) fn at(folder: &Path) -> Result<Self, String> {
-        let controllers = fs::read_to_string(folder.join("cgroup.controllers"))
-            .map_err(|fault| format!("{}: {fault}", folder.display()))?;
+        let file = folder.join("cgroup.controllers");
+        let controllers = fs::read_to_string(&file).map_err(|fault| format!("{}: {fault}", file.display()))?;
         let has = |name: &&&str| controllers.split_whitespace().any(|word| word == **name);
         let missing: Vec<&str> = CONTROLLERS.iter().filter(|name| !has(name)).copied().collect();
         if !missing.is_empty() {

@@ -18,9 +18,9 @@ use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::router::Bars;
 use crate::server_logs::ServerLogs;
-use crate::supervisor::{Pool, PoolServer, World};
+use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index};
+use crate::{embedder, index, isolation};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::{Ancestry, care, events, health};
@@ -85,7 +85,7 @@ impl App {
             path: path.clone(),
             events: events::sink(news.clone(), server_logs.clone(), alerts.clone()),
             now: unix_now,
-            measure: |_pid| None,
+            measure,
             http_get: health::http_get(),
             starts_in_parallel: settings.servers.starts_in_parallel,
         };
@@ -187,6 +187,12 @@ fn embedder_options(config: &Config) -> embedder::Options {
         allow_download: settings.allow_download,
         show_progress: std::io::IsTerminal::is_terminal(&std::io::stderr()),
     }
+}
+
+/// What a server uses, as the pool counts it.
+fn measure(pid: u32) -> Option<TreeUse> {
+    let isolation::TreeUsage { cpu_time, memory_bytes, threads, fds, processes } = isolation::tree_usage(pid)?;
+    Some(TreeUse { cpu_time, memory_bytes, threads, fds, processes })
 }
 
 /// The server with its stderr led into its log.

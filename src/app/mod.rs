@@ -9,8 +9,8 @@ mod care;
 mod clock;
 #[cfg(unix)]
 mod daemon;
-mod events;
 mod demand;
+mod events;
 mod guard;
 mod health;
 mod pool_servers;

@@ -18,9 +18,9 @@ mod needs;
 mod read;
 mod recursion;
 mod registry;
+mod sandbox;
 #[cfg(test)]
 mod secret_tests;
-mod sandbox;
 mod server;
 mod settings;
 mod settings_care;

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::layers;
-use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::sandbox::SandboxSettings;
+use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,

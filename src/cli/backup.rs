@@ -64,12 +64,28 @@ fn show(global: &Global, file: &Path, made: &Made) {
     made.left_out.iter().for_each(|left_out| stderr.warning(&format!("left out: {left_out}")));
 }
 
+/// The daemon of this command line, if one runs. Others that use the home are found by their open databases.
+fn running_daemon(global: &Global) -> Option<String> {
+    #[cfg(unix)]
+    {
+        let patience = std::time::Duration::from_secs(2);
+        let answer = super::servers::ask_if_there(global, "ping", serde_json::Value::Null, patience).ok()??;
+        Some(format!("the daemon, process {} (`mcporch daemon --stop` ends it)", answer["pid"]))
+    }
+    #[cfg(not(unix))]
+    {
+        let _none_here = global;
+        None
+    }
+}
+
 pub(super) async fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<Exit> {
     let home = Home::find(global.home.as_deref(), &ProcessEnv)?;
     let (root, from, is_forced) = (home.root().to_owned(), args.file.clone(), args.force);
+    let used_by = running_daemon(global);
     let restored = tokio::task::spawn_blocking(move || {
         let layouts = [("index/catalog.sqlite", catalog::LAYOUT), ("history.db", history::LAYOUT)];
-        backup::restore(&Restore { home: &root, from: &from, is_forced, used_by: None, layouts: &layouts })
+        backup::restore(&Restore { home: &root, from: &from, is_forced, used_by, layouts: &layouts })
     })
     .await??;
     let mut out = Out::stdout();

@@ -201,7 +201,7 @@ pub(super) fn reload(global: &Global) -> anyhow::Result<Exit> {
     let kept = answer["servers"]["kept"].as_u64().unwrap_or(0);
     out.line(&format!("{} unchanged", counted(usize::try_from(kept).unwrap_or(0), "server")));
     for key in answer["needs_restart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        out.line(&painted(WARN, &format!("{key} counts when the daemon is started again (mcporch daemon stop)")));
+        out.line(&painted(WARN, &format!("{key} counts when the daemon is started again (mcporch daemon --stop)")));
     }
     for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         Out::stderr().warning(warning);

@@ -12,6 +12,7 @@ mod demand;
 mod error;
 #[cfg(target_os = "linux")]
 mod folders;
+mod give_back;
 #[cfg(unix)]
 mod kept;
 #[cfg(target_os = "linux")]
@@ -39,6 +40,7 @@ mod usage;
 
 pub use demand::{Demand, Level, Program};
 pub use error::Error;
+pub use give_back::give_pages_back;
 pub use probe::{LevelProbe, Probe, probe};
 #[cfg(unix)]
 pub use shim::run_shim;

@@ -115,6 +115,9 @@ fn keep(name: &str) -> io::Result<()> {
             if answer.is_empty() {
                 // The socket closed because the program took the process over.
                 Report::Started { pid }.send(&control).ok();
+                // What the server was given is the server's alone, and the wait may be long.
+                drop(order);
+                super::give_pages_back();
                 if let Ok(ended) = wait_for(server) {
                     Report::Ended { code: ended.exit_status(), signal: ended.terminating_signal() }.send(&control).ok();
                 }

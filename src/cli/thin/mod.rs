@@ -4,7 +4,6 @@
 
 mod identity;
 mod pump;
-mod shrink;
 mod wait;
 
 use std::fs::File;
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::config::{self, DaemonSettings, Env, Home, ProcessEnv};
 use crate::domain::error_chain;
+use crate::isolation;
 use crate::local_socket;
 use crate::local_socket::{
     Accepted, Build, Connection, Environment, Error, Hello, Owed, PROTOCOL, Place, Purpose, RefusalKind, Resume, Start,
@@ -225,7 +225,7 @@ impl Thin {
             self.said = Some(notice.clone());
         }
         self.ends.begin();
-        shrink::give_pages_back();
+        isolation::give_pages_back();
         wait(connection, &self.ends, &self.journal)
     }
 

@@ -1,5 +1,5 @@
-//! Gives memory back before the long wait: reading a program of fifty megabytes brings some of them in, and a thin client
-//! waits for days and needs none of them. What it needs again comes from the file, in microseconds.
+//! Gives memory back before a long wait: starting a program of fifty megabytes brings some of them in, and a thin client or a
+//! shim waits for days and needs none of them. What it needs again comes from the file, in microseconds.
 
 /// A range of this process's memory that holds a file's bytes, unchanged.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ struct Range {
 }
 
 /// Drops every page that is a plain copy of a file. Does nothing where the system does not tell which those are.
-pub(super) fn give_pages_back() {
+pub fn give_pages_back() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     for range in std::fs::read_to_string("/proc/self/smaps").map(|smaps| unchanged(&smaps)).unwrap_or_default() {
         drop_pages(&range);
@@ -55,7 +55,8 @@ fn drop_pages(range: &Range) {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
     // SAFETY: the kernel has just said that this range is a private, read-only mapping of a file without a single page of
     // its own. Dropping such pages changes no byte that anybody can see: the next access reads the same bytes of the same
-    // file again. Mappings are neither made nor removed meanwhile: this is the only thread but for those that move bytes.
+    // file again. No thread of those that call this
+    // removes or replaces mappings of files: they read and write descriptors.
     let _kept = unsafe { rustix::mm::madvise(start, range.len, rustix::mm::Advice::LinuxDontNeed) };
 }
 

@@ -12,7 +12,7 @@ use mcporch::local_socket::{Error, request, stream};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, Home, PATIENCE, descendants, initialize_params, is_running, program, text, wait_for, wait_until_gone,
+    Client, Home, PATIENCE, descendants, initialize_params, is_running, program, servers, text, wait_for, wait_until_gone,
 };
 
 const DAY: &str = "2024-02-29";
@@ -148,7 +148,7 @@ fn clients_share_the_servers_and_the_last_word_is_goodbye() {
     assert_eq!(status["daemon"]["clients"], 2, "{status}");
     let clock = &status["servers"][0];
     assert_eq!((clock["server"].as_str(), &clock["starts"], &clock["calls"]), (Some("clock"), &json!(1), &json!(2)));
-    assert_eq!(descendants(shared.daemon()).len(), 1);
+    assert_eq!(servers(shared.daemon()).len(), 1);
     assert_eq!(shared.daemons_started(), 1);
     assert_eq!(a.leave(), 0);
     shared.wait_for_status("clients", 1);
@@ -287,7 +287,7 @@ fn a_daemon_without_clients_leaves_with_its_servers() {
     let mut client = shared.connect();
     check_clock(&mut client);
     let daemon = shared.daemon();
-    let servers = descendants(daemon);
+    let servers = servers(daemon);
     assert_eq!((client.leave(), servers.len()), (0, 1));
     wait_until_gone(&[daemon]);
     wait_until_gone(&servers);
@@ -382,7 +382,7 @@ fn a_client_too_many_goes_on_alone() {
     check_clock(&mut first);
     check_clock(&mut second);
     assert_eq!(shared.ask("status")["daemon"]["clients"], 1);
-    assert_eq!(descendants(second.pid()).len(), 1);
+    assert_eq!(servers(second.pid()).len(), 1);
 }
 
 #[test]

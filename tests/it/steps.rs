@@ -21,7 +21,10 @@ async fn execute_all(folder: &Path, requests: &[&str]) -> Vec<StepsOutput> {
     let registry = folder.join("registry.json");
     let servers = json!({"mcpServers": {"files": server("files"), "text": server("text"), "clock": server("clock")}});
     std::fs::write(&registry, servers.to_string()).unwrap();
-    let request = Request { registries: vec![registry], home: Some(folder.join("home")), ..Request::default() };
+    // A shim is this very program started again, and a test is no mcporch.
+    let overrides = vec!["sandbox.default_level=none".to_owned()];
+    let home = Some(folder.join("home"));
+    let request = Request { registries: vec![registry], home, overrides, ..Request::default() };
     let env = MapEnv::default();
     let config = config::load(&request, &env).unwrap();
     let app = App::build(&config, &env).unwrap();

@@ -38,6 +38,13 @@ def memory(pid, key):
     return 0.0
 
 
+def is_shim(pid):
+    try:
+        return b"__shim" in open(f"/proc/{pid}/cmdline", "rb").read()
+    except OSError:
+        return False
+
+
 class Client:
     def __init__(self, command, env):
         self.child = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -87,13 +94,16 @@ def run(program, registry, clients, is_shared):
         if is_shared:
             status = json.loads(subprocess.run(command + ["status", "--json"], env=env, check=True, capture_output=True).stdout)
             roots.append(status["daemon"]["pid"])
-        settled(lambda: sum(len(tree(root)) for root in roots))
-        pids = [pid for root in roots for pid in tree(root)]
-        shims = sum(1 for pid in pids if b"__shim" in open(f"/proc/{pid}/cmdline", "rb").read())
+        # The daemon may be a child of the first client, so each process is taken once.
+        everyone = lambda: {pid for root in roots for pid in tree(root)}
+        settled(lambda: len(everyone()))
+        pids = everyone()
+        shims = sum(map(is_shim, pids))
         result = {
             "processes": len(pids),
             "of them shims": shims,
             "PSS, MB": round(sum(memory(pid, "Pss") for pid in pids)),
+            "of them shims, PSS MB": round(sum(memory(pid, "Pss") for pid in pids if is_shim(pid)), 1),
             "mcporch alone (without servers), PSS MB": round(sum(memory(root, "Pss") for root in roots), 1),
         }
         if is_shared:

@@ -218,13 +218,11 @@ impl Machine {
     /// When [`Event::Tick`] is due.
     #[must_use]
     pub(super) fn wakes_at(&self, policy: &Policy) -> Option<Instant> {
-        match self.state {
-            State::Backoff if self.is_automatic => self.wait_until,
-            State::Ready | State::Degraded if self.has_marks() => {
-                self.ready_since.map(|since| since + policy.healthy_after)
-            }
-            _ => None,
+        if self.state == State::Backoff {
+            return self.wait_until.filter(|_| self.is_automatic);
         }
+        let since = self.ready_since.filter(|_| self.state.is_up() && self.has_marks());
+        since.map(|since| since + policy.healthy_after)
     }
 
     fn has_marks(&self) -> bool {
@@ -487,15 +485,14 @@ fn idle(it: &mut Machine) -> Vec<Action> {
 }
 
 fn tick(policy: &Policy, it: &mut Machine, now: Now) -> Vec<Action> {
-    let is_due = it.wakes_at(policy).is_some_and(|at| at <= now.at);
-    match it.state {
-        State::Backoff if is_due => vec![it.start()],
-        State::Ready | State::Degraded if is_due => {
-            let checks_failed = it.checks_failed;
-            it.forget_marks();
-            it.checks_failed = checks_failed;
-            Vec::new()
-        }
-        _ => Vec::new(),
+    if it.wakes_at(policy).is_none_or(|at| at > now.at) {
+        return Vec::new();
     }
+    if it.state == State::Backoff {
+        return vec![it.start()];
+    }
+    let checks_failed = it.checks_failed;
+    it.forget_marks();
+    it.checks_failed = checks_failed;
+    Vec::new()
 }

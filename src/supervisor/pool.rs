@@ -384,7 +384,8 @@ impl Pool {
         for layer in layers {
             let places = self.servers.places();
             let mut ends = JoinSet::new();
-            for place in layer.iter().filter_map(|name| places.get(name)).cloned() {
+            for place in layer.iter().filter_map(|name| places.get(name)) {
+                let place = place.clone();
                 ends.spawn(async move { end(&place).await });
             }
             while ends.join_next().await.is_some() {}

@@ -281,31 +281,28 @@ proptest! {
         let mut failures = Vec::new();
         for (after_ms, event) in events {
             // Only what can happen to such a process happens.
-            let is_possible = match event {
-                Event::Started | Event::StartFailed => process == Process::Starting,
-                Event::Died { .. } | Event::CheckPassed | Event::CheckFailed | Event::OverLimit | Event::Idle => {
-                    process == Process::Up
-                }
-                Event::StopDone => process == Process::Stopping,
-                _ => true,
-            };
-            if !is_possible {
+            let has_died = matches!(event, Event::Died { .. });
+            let is_of_start = matches!(event, Event::Started | Event::StartFailed);
+            let is_of_run =
+                has_died || matches!(event, Event::CheckPassed | Event::CheckFailed | Event::OverLimit | Event::Idle);
+            let is_impossible = (is_of_start && process != Process::Starting)
+                || (is_of_run && process != Process::Up)
+                || (event == Event::StopDone && process != Process::Stopping);
+            if is_impossible {
                 continue;
             }
             at += Duration::from_millis(after_ms);
-            match event {
-                Event::Wanted => waiting += 1,
-                Event::Started => process = Process::Up,
-                Event::StartFailed | Event::Died { .. } | Event::StopDone => process = Process::None,
-                _ => {}
+            waiting += u32::from(event == Event::Wanted);
+            if event == Event::Started {
+                process = Process::Up;
+            } else if has_died || matches!(event, Event::StartFailed | Event::StopDone) {
+                process = Process::None;
             }
-            match event {
-                Event::Stop | Event::Quarantine => stopped_by_operator = true,
-                Event::Start | Event::Restart => {
-                    stopped_by_operator = false;
-                    failures.clear();
-                }
-                _ => {}
+            if matches!(event, Event::Stop | Event::Quarantine) {
+                stopped_by_operator = true;
+            } else if matches!(event, Event::Start | Event::Restart) {
+                stopped_by_operator = false;
+                failures.clear();
             }
             let (next, actions) = step(&POLICY, &machine, event, Now { at, chance: 0.5 });
             for action in actions {

@@ -12,7 +12,8 @@ use mcporch::local_socket::{Error, request, stream};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, Home, PATIENCE, descendants, initialize_params, is_running, program, servers, text, wait_for, wait_until_gone,
+    Client, Home, PATIENCE, descendants, initialize_params, is_running, program, servers, text, wait_for,
+    wait_until_gone,
 };
 
 const DAY: &str = "2024-02-29";

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Kills mcporch, or what stands between it and a server, with signal 9 over and over, and counts who is still alive a second later.
 
-checks/orphans.py MCPORCH [--rounds 100] [--servers 2] [--level basic] [--kill mcporch|shim|server|nothing]
+checks/orphans.py MCPORCH [--rounds 100] [--servers 2] [--level basic] [--kill mcporch|daemon|client|shim|server|nothing]
 
 Each server is a family of five: itself, a child, one in a process group of its own, one in a session of its own, and a daemon
-whose parent has left. With `nothing` it ends properly, by the end of its client. Exit code 1 when anybody survived.
+whose parent has left. `mcporch` is one that does everything itself; `daemon` is the daemon; `client` is the thin client, after which
+the daemon, told to leave a second after its last client, must be gone with all servers a second later. With `nothing` it ends
+properly, by the end of its client. Exit code 1 when anybody survived.
 Linux only, Python's standard library only.
 """
 
@@ -60,17 +62,18 @@ def is_alive(pid):
     return state(pid) not in ("", "Z", "X")
 
 
-def start(program, folder, servers, level):
+def start(program, folder, servers, level, is_shared):
     args = ["demo-server", "--kind", "bench", "--fork-family", "--ignore-eof", "--ignore-term"]
     entry = {"command": program, "args": args, "sandbox": level}
     registry = os.path.join(folder, "registry.json")
     with open(registry, "w") as file:
         json.dump({"mcpServers": {f"s{number}": entry for number in range(servers)}}, file)
     command = [program, "--home", os.path.join(folder, "home"), "--registry", registry]
-    for setting in ("servers.close_grace_ms=100", "servers.term_grace_ms=100"):
+    for setting in ("servers.close_grace_ms=100", "servers.term_grace_ms=100", "daemon.idle_exit_s=1"):
         command += ["--set", setting]
+    command += [] if is_shared else ["--standalone"]
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    process = subprocess.Popen(command, env={"HOME": folder, "PATH": os.environ["PATH"]}, **pipes)
+    process = subprocess.Popen(command, env={"HOME": folder, "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": folder}, **pipes)
     me = {"name": "orphans", "version": "1"}
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": me}
     ask(process, 1, "initialize", hello)
@@ -79,13 +82,20 @@ def start(program, folder, servers, level):
         ask(process, number + 2, "tools/call", call)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        tree = below(process.pid)
+        tree = below(daemon_of(folder) if is_shared else process.pid)
         # Without a shim the daemon falls to somebody else, and is not even counted.
         if len([pid for pid in tree if not is_shim(pid)]) == (FAMILY - (level == "none")) * servers:
             return process, tree
         time.sleep(0.01)
     process.kill()
     sys.exit("the families did not come to be")
+
+
+def daemon_of(folder):
+    run = os.path.join(folder, "mcporch")
+    lock = next(name for name in os.listdir(run) if name.endswith(".lock"))
+    with open(os.path.join(run, lock)) as file:
+        return int(file.read())
 
 
 def ask(process, number, method, params):
@@ -101,9 +111,22 @@ def ask(process, number, method, params):
 def one_round(options):
     """How many live after a second, how long it took until none did, and how many dead ones mcporch keeps in its list."""
     with tempfile.TemporaryDirectory() as folder:
-        process, tree = start(options.program, folder, options.servers, options.level)
+        is_shared = options.kill in ("daemon", "client")
+        process, tree = start(options.program, folder, options.servers, options.level, is_shared)
+        if is_shared:
+            daemon = daemon_of(folder)
+            tree.append(daemon)
+        allowed = 2 if options.kill == "client" else 1
         killed = time.monotonic()
         if options.kill == "mcporch":
+            process.kill()
+            process.wait()
+        elif options.kill == "daemon":
+            # The client goes first, so that it starts no other one.
+            process.kill()
+            process.wait()
+            os.kill(daemon, signal.SIGKILL)
+        elif options.kill == "client":
             process.kill()
             process.wait()
         elif options.kill == "nothing":
@@ -116,7 +139,7 @@ def one_round(options):
                 if is_server(pid) if options.kill == "server" else is_shim(pid) and pid in children(process.pid):
                     os.kill(pid, signal.SIGKILL)
         gone_after = None
-        while time.monotonic() < killed + 1:
+        while time.monotonic() < killed + allowed:
             if not any(is_alive(pid) for pid in tree):
                 gone_after = time.monotonic() - killed
                 break
@@ -145,7 +168,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--level", default="basic")
-    parser.add_argument("--kill", choices=["mcporch", "shim", "server", "nothing"], default="mcporch")
+    parser.add_argument("--kill", choices=["mcporch", "daemon", "client", "shim", "server", "nothing"], default="mcporch")
     options = parser.parse_args()
     options.program = os.path.abspath(options.program)
     results = [one_round(options) for _ in range(options.rounds)]

@@ -257,7 +257,7 @@ impl Pool {
 
     /// Tells what a server's tools are called, when they are known without asking it: that tells whether it keeps state.
     pub fn note_tools<'a>(&self, server: &ServerName, names: impl Iterator<Item = &'a str>) {
-        if let Some(place) = self.servers.places().get(server) {
+        if let Some(place) = self.servers.find(server) {
             place.note_tools(names);
         }
     }
@@ -284,15 +284,14 @@ impl Pool {
             }
             State::Stopped | State::Backoff | State::Failed | State::Quarantined => false,
         };
-        let places = self.servers.places();
-        places.get(server).is_some_and(|place| place.server.refusal.is_none() && place.instances().iter().any(is_open))
+        let place = self.servers.find(server);
+        place.is_some_and(|place| place.server.refusal.is_none() && place.instances().iter().any(is_open))
     }
 
     /// Whether only the operator starts it, or has stopped it: it must not be started to be listed.
     #[must_use]
     pub fn is_left_alone(&self, server: &ServerName) -> bool {
-        let places = self.servers.places();
-        places.get(server).is_some_and(|place| {
+        self.servers.find(server).is_some_and(|place| {
             matches!(place.first().view.borrow().state, State::Stopped | State::Quarantined | State::Failed)
         })
     }
@@ -300,7 +299,7 @@ impl Pool {
     /// Whether only the operator starts it.
     #[must_use]
     pub fn is_manual(&self, server: &ServerName) -> bool {
-        self.servers.places().get(server).is_some_and(|place| place.server.start == StartMode::Manual)
+        self.servers.find(server).is_some_and(|place| place.server.start == StartMode::Manual)
     }
 
     /// Whether the operator wants some server to run without being called, beside those that run with us.
@@ -421,6 +420,10 @@ impl Servers {
 
     fn names(&self) -> Vec<ServerName> {
         self.places.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    fn find(&self, server: &ServerName) -> Option<Arc<Place>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).get(server).cloned()
     }
 
     fn place(&self, server: &ServerName) -> Result<Arc<Place>, Error> {

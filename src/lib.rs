@@ -26,5 +26,7 @@ pub mod server_logs;
 pub mod service;
 pub mod supervisor;
 pub mod telemetry;
+#[cfg(unix)]
+pub mod top;
 pub mod upstream;
 pub mod wire;

@@ -33,6 +33,8 @@ mod test_report;
 #[cfg(unix)]
 mod thin;
 mod tools;
+#[cfg(unix)]
+mod top;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -144,6 +146,9 @@ enum Command {
     /// Start servers and follow how they are
     #[cfg(unix)]
     Monitor(servers::MonitorArgs),
+    /// Follow and steer the servers on the whole terminal
+    #[cfg(unix)]
+    Top(top::TopArgs),
     /// Take a server out of use until it is started again
     #[cfg(unix)]
     Quarantine(servers::QuarantineArgs),
@@ -300,6 +305,8 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Status(args)) => servers::status(&global, &args),
         #[cfg(unix)]
         Some(Command::Monitor(args)) => servers::monitor(&global, &args).await,
+        #[cfg(unix)]
+        Some(Command::Top(args)) => top::top(&global, &args).await,
         #[cfg(unix)]
         Some(Command::Quarantine(args)) => servers::quarantine(&global, &args),
         #[cfg(unix)]

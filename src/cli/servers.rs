@@ -20,10 +20,10 @@ use super::thin;
 /// For an answer that is only looked up.
 const LOOK_PATIENCE: Duration = Duration::from_secs(10);
 /// For servers to start or to stop; each has its own time limits, which are shorter. A guess.
-const ORDER_PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const ORDER_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Which servers are meant.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Selection {
     /// A server; repeatable [default: all]
     #[arg(value_name = "SERVER")]
@@ -250,7 +250,7 @@ fn look(global: &Global, config: &Config, selection: &Selection) -> anyhow::Resu
 }
 
 /// The servers of the registry while no daemon runs.
-fn at_rest(config: &Config, selection: &Selection) -> anyhow::Result<Vec<Value>> {
+pub(super) fn at_rest(config: &Config, selection: &Selection) -> anyhow::Result<Vec<Value>> {
     let wanted: Vec<&String> = selection.names.iter().chain(&selection.servers).collect();
     let names = || config.servers.iter().map(|server| server.name.as_str());
     for name in &wanted {

@@ -19,3 +19,5 @@ mod secrets;
 mod steps;
 mod test_command;
 mod tidy;
+#[cfg(unix)]
+mod top;

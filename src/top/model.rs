@@ -268,7 +268,7 @@ impl Model {
         match self.link {
             Link::There => self.tell("a daemon runs already"),
             // Who does not answer has the lock; another one would leave at once.
-            Link::Silent { .. } => self.fail("a daemon runs but does not answer; `mcporch daemon stop` ends it"),
+            Link::Silent { .. } => self.fail("a daemon runs but does not answer; `mcporch daemon --stop` ends it"),
             Link::Unknown | Link::Absent { .. } if self.is_starting_daemon => {}
             Link::Unknown | Link::Absent { .. } => {
                 self.is_starting_daemon = true;

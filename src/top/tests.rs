@@ -374,7 +374,7 @@ fn a_daemon_that_does_not_answer_is_told_with_the_reason_and_what_was_seen_stays
     assert_eq!(world.press("x y"), []);
     assert_eq!(world.bottom(), "! the daemon does not answer");
     assert_eq!(world.press("S"), []);
-    assert!(world.bottom().contains("mcporch daemon stop"), "{}", world.bottom());
+    assert!(world.bottom().contains("mcporch daemon --stop"), "{}", world.bottom());
 }
 
 #[test]

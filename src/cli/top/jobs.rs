@@ -100,7 +100,8 @@ impl World {
             Err(SocketError::NoDaemon { .. }) => {
                 let config = config::load(&self.global.request(), &ProcessEnv)
                     .map_err(|fault| LookFault(error_chain(&fault)))?;
-                let servers = Value::Array(servers::at_rest(&config, &servers::Selection::default()));
+                let servers =
+                    Value::Array(servers::at_rest(&config, &servers::Selection::default()).unwrap_or_default());
                 let mut servers: Vec<Server> =
                     serde_json::from_value(servers).map_err(|fault| LookFault(fault.to_string()))?;
                 // In the daemon's order, so that rows stay where they are when it comes.

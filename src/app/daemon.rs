@@ -162,7 +162,7 @@ async fn finish(service: &Service, tasks: &TaskTracker, grace: Duration) {
     tasks.close();
     let mut look = tokio::time::interval(LOOK_EVERY);
     let drained = async {
-        while service.calls.load(Ordering::Relaxed) > 0 {
+        while service.calls.load(Ordering::Relaxed) > 0 || service.presence.borrow().orders > 0 {
             look.tick().await;
         }
     };

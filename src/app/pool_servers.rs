@@ -36,7 +36,7 @@ fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<E
     let resources = server.resources.clone().unwrap_or_default();
     let instances_max = resources.instances_max.unwrap_or(watch.instances_max);
     PoolServer {
-        identity: identity(server, settings, &spec.inherited_env),
+        identity: identity(server, settings, balance(config, server), &spec.inherited_env),
         spec,
         limits: Limits {
             start_timeout: server.start_timeout,
@@ -106,13 +106,20 @@ fn spec(
 }
 
 /// Everything that a running server would have to be started again for, and every rule that its keeper follows.
-fn identity(server: &ServerConfig, settings: &Settings, inherited: &[(String, String)]) -> String {
+fn identity(
+    server: &ServerConfig,
+    settings: &Settings,
+    balance: Balance,
+    inherited: &[(String, String)],
+) -> String {
+    // How often files are looked at is no server's matter.
+    let supervision = SupervisionSettings { reload_interval: Duration::ZERO, ..settings.supervision.clone() };
     let mut hash = Sha256::new();
     hash.update(&server.fingerprint);
-    hash.update(format!("{:?} {:?} {:?}", settings.servers, settings.supervision, settings.commands));
+    hash.update(format!("{:?} {:?} {:?}", settings.servers, supervision, settings.commands));
     hash.update(format!("{:?} {:?} {:?}", server.start, server.depends_on, server.stateful));
     hash.update(format!("{:?} {:?} {:?}", server.groups, server.sandbox, settings.sandbox));
-    hash.update(format!("{:?} {:?} {:?}", server.balance, server.health_check, server.resources));
+    hash.update(format!("{balance:?} {:?} {:?}", server.health_check, server.resources));
     hash.update(format!("{:?} {:?}", server.health_endpoint, server.port));
     hash.update(format!("{:?} {:?}", server.start_timeout, server.list_timeout));
     hash.update(format!("{:?} {:?}", server.call_timeout, server.idle_timeout));

@@ -14,7 +14,7 @@ use super::App;
 use super::build::{rooms_of, tool_override};
 
 /// Sections whose settings count at once; the others are read when mcporch starts.
-const LIVE_SECTIONS: &[&str] = &["servers", "supervision", "overrides"];
+const LIVE_SECTIONS: &[&str] = &["servers", "supervision", "commands", "sandbox", "overrides"];
 
 /// What a file looked like: when it was changed, and how long it is. `None` when it is not there.
 type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;

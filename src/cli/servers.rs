@@ -148,6 +148,11 @@ pub(super) async fn monitor(global: &Global, args: &MonitorArgs) -> anyhow::Resu
     let mut left = args.looks.unwrap_or(u64::MAX);
     loop {
         let (daemon, servers) = look(global, &config, &args.selection)?;
+        if daemon.is_null() && !args.only_look {
+            Out::stderr().warning("the daemon is gone; it is started again");
+            ask(global, "start", args.selection.to_value(), ORDER_PATIENCE)?;
+            continue;
+        }
         if global.json {
             Out::stdout().line(&json!({"daemon": daemon, "servers": servers}).to_string());
         } else {

@@ -208,6 +208,12 @@ impl Kept {
         }
     }
 
+    /// For a shim that does not do what it is told: a process that is stopped cannot. What it kept falls to us.
+    pub(super) fn kill_shim(&mut self) {
+        // One that is gone already is fine.
+        self.shim.start_kill().ok();
+    }
+
     pub(super) fn kill(&mut self) {
         if let Some(control) = &self.control {
             control.say(order::KILL);

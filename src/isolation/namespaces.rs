@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change, mount_remount};
 use rustix::process::{Pid, Signal};
@@ -48,6 +49,9 @@ impl Wanted {
 pub(super) fn enter(name: &str, letters: &str) -> io::Result<()> {
     let control = shim::control()?;
     let wanted = Wanted::of(letters);
+    // mcporch puts this process into a cgroup before it says what to start; what is started before that would stay outside.
+    let mut said = [PollFd::new(&control, PollFlags::IN)];
+    while poll(&mut said, None) == Err(rustix::io::Errno::INTR) {}
     let shim = leave_ours(wanted).and_then(|()| shim::command(Stage::Keep, name).stdin(Stdio::inherit()).spawn());
     match shim {
         Ok(mut shim) => end_like(&mut shim, control),

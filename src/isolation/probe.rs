@@ -83,7 +83,10 @@ pub(super) async fn of_level(level: Level) -> Result<String, (String, String)> {
             let facts = facts().await;
             match (facts.namespaces.clone(), bubblewrap()) {
                 (Ok(()), _) => Ok("Landlock, seccomp, own processes, mounts and network".to_owned()),
-                (Err(_), Some(file)) => Ok(format!("Landlock, seccomp, {}", file.display())),
+                (Err(_), Some(file)) => Ok(format!(
+                    "{}: a root that is read-only, own processes and network; without Landlock and seccomp",
+                    file.display()
+                )),
                 (Err(why), None) => Err((
                     format!("namespaces are refused: {why}"),
                     "install bubblewrap, or allow unprivileged user namespaces".to_owned(),

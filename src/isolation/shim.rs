@@ -61,7 +61,8 @@ impl Stage {
 /// Blocks for the life of the server.
 #[must_use]
 pub fn run_shim() -> Option<ExitCode> {
-    let mut args = std::env::args().skip(1);
+    // Of everybody's arguments the first is looked at, so none may be in the way by how it is written.
+    let mut args = std::env::args_os().skip(1).map(|arg| arg.into_string().unwrap_or_default());
     if args.next()? != WORD {
         return None;
     }

@@ -137,6 +137,15 @@ impl Process {
             Kind::Kept(kept) => kept.kill(),
         }
     }
+
+    /// The same, where [`Self::kill`] did not help: ends its keeper too, which may be stopped, and then what is left.
+    pub fn kill_keeper(&mut self) {
+        match &mut self.kind {
+            Kind::Plain(_) => self.kill(),
+            #[cfg(unix)]
+            Kind::Kept(kept) => kept.kill_shim(),
+        }
+    }
 }
 
 /// A child of ours without a shim.

@@ -38,9 +38,9 @@ pub(super) async fn sweep(token: &str, server: u32, parent: Option<u32>) {
     for _ in 0..LOOKS_MAX {
         // The server led a session, so the session's number is as good a mark; it even stays with those that are dead.
         let is_of_it = |pid: u32| {
-            pid == server
+            (server != 0 && pid == server)
                 || has_variable(pid, VARIABLE, token)
-                || Stat::read(pid).is_some_and(|stat| stat.session == server)
+                || (server != 0 && Stat::read(pid).is_some_and(|stat| stat.session == server))
         };
         let found: Vec<u32> = children(std::process::id()).into_iter().filter(|pid| is_of_it(*pid)).collect();
         for pid in found.iter().flat_map(|child| tree(*child)) {

@@ -46,6 +46,25 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// The same without what the server itself wrote: for news that leave the machine.
+    #[must_use]
+    pub fn without_stderr(&self) -> String {
+        match self {
+            Self::Session(upstream::Error::Died { server, how, .. }) => format!("server {server} {how}"),
+            Self::Session(upstream::Error::TimedOut { server, after, .. }) => {
+                format!("server {server} did not answer within {:.1} s", after.as_secs_f64())
+            }
+            Self::Session(upstream::Error::Refused { server, method, .. }) => format!("server {server} refused {method}"),
+            Self::Dependency { server, dependency, .. } => {
+                format!("server {server} needs server {dependency}, which does not run")
+            }
+            Self::Checks { server, count, .. } => format!("server {server} failed {count} checks in a row"),
+            Self::Session(_) | Self::Memory { .. } => self.to_string(),
+        }
+    }
+}
+
 /// Why a call did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

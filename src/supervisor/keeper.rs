@@ -264,7 +264,8 @@ impl Keeper {
                 let name = &self.server.spec.server;
                 tracing::error!(server.name = %name, error = why, "server {name} failed too often and is left alone for now");
                 self.story(&format!("crashed: {why}"));
-                (self.world.events)(Event::Crashed(name.clone(), why));
+                let told = self.run.fault.as_ref().map_or_else(String::new, |fault| fault.without_stderr());
+                (self.world.events)(Event::Crashed(name.clone(), told));
             }
             Action::TellRecovered => {
                 self.story("recovered");

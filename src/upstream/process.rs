@@ -1,5 +1,8 @@
 //! The child process: started in a group of its own with a minimal environment, and gone with its whole group in the end.
 
+use std::path::Path;
+use std::time::Duration;
+
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio_util::sync::CancellationToken;
 
@@ -7,6 +10,9 @@ use crate::isolation::{self, Process, Program, Started};
 use crate::wire::LineWriter;
 
 use super::{Error, Limits, SearchPath, Spec};
+
+/// How long a process is waited for after KILL: what does not go then hangs in the kernel, or its shim is stopped. A guess.
+const KILL_GRACE: Duration = Duration::from_secs(2);
 
 /// A started child, taken apart.
 pub(super) struct Running {
@@ -34,7 +40,7 @@ pub(super) async fn spawn(spec: &Spec, path: &SearchPath, limits: &Limits) -> Re
     let is_contained = spec.demand.level == isolation::Level::Container;
     let file = path.find(&spec.command).or_else(|| is_contained.then(|| spec.command.clone().into()));
     let file = std::path::absolute(file.ok_or_else(not_found)?).map_err(failed)?;
-    spec.commands.check(&spec.server, &file, &spec.args)?;
+    check_allowed(spec, &file).await?;
 
     let mut env = spec.inherited_env.clone();
     env.push(("PATH".to_owned(), path.value()));
@@ -63,6 +69,20 @@ pub(super) async fn spawn(spec: &Spec, path: &SearchPath, limits: &Limits) -> Re
     Ok(Running { process, pid, stdin, stdout, stderr })
 }
 
+/// Whether it may be started. Rules may ask for the hash of the whole program, so this is done on a thread of its own.
+async fn check_allowed(spec: &Spec, file: &Path) -> Result<(), Error> {
+    if spec.commands.allow.is_empty() && spec.commands.deny.is_empty() {
+        return Ok(());
+    }
+    let (commands, server) = (spec.commands.clone(), spec.server.clone());
+    let (file, args) = (file.to_owned(), spec.args.clone());
+    let checked = tokio::task::spawn_blocking(move || commands.check(&server, &file, &args)).await;
+    checked.unwrap_or_else(|_| {
+        let source = std::io::Error::other("looking at the program broke off");
+        Err(Error::Spawn { server: spec.server.clone(), command: spec.command.clone(), source })
+    })
+}
+
 /// Owns the child until it is gone: waits for its end, or brings it about when `stop` is cancelled. Says how it ended.
 pub(super) async fn own(mut process: Process, stdin: LineWriter, stop: CancellationToken, limits: &Limits) -> String {
     let ended = tokio::select! {
@@ -85,5 +105,13 @@ async fn end(process: &mut Process, stdin: &LineWriter, limits: &Limits) -> std:
         return ended;
     }
     process.kill();
-    process.wait().await
+    if let Ok(ended) = tokio::time::timeout(KILL_GRACE, process.wait()).await {
+        return ended;
+    }
+    // Its shim is stopped, or it hangs in the kernel: nobody shall wait for that without end.
+    process.kill_keeper();
+    match tokio::time::timeout(KILL_GRACE, process.wait()).await {
+        Ok(ended) => ended,
+        Err(_) => Err(std::io::Error::other("it does not end, whatever it is sent")),
+    }
 }

@@ -89,10 +89,10 @@ impl StderrTail {
         let text: String = text.chars().take(LINE_CHARS_MAX).collect();
         tracing::debug!(target: "mcporch::server_stderr", "{text}");
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == self.lines_max {
+        lines.push_back(text);
+        while lines.len() > self.lines_max {
             lines.pop_front();
         }
-        lines.push_back(text);
     }
 
     /// The last lines in one, the newest whole; empty when the server wrote nothing.

@@ -49,10 +49,11 @@ pub(super) fn wait(mut connection: Connection, ends: &Ends, journal: &File) -> R
             return Ok(Ended::Died(Owed::read(journal)?));
         }
         // Nobody writes and nobody reads: the client is gone, and our end cancels its calls.
-        if events.nobody_reads && (events.nobody_writes || leave_at.is_some()) {
+        if events.nobody_reads && events.nobody_writes {
             return Ok(Ended::Done(0));
         }
-        if events.nobody_writes && leave_at.is_none() {
+        // One of the two is enough to leave soon, and the system would tell of it again and again.
+        if (events.nobody_writes || events.nobody_reads) && leave_at.is_none() {
             leave_at = Some(Instant::now() + LAST_ANSWERS);
         }
         if leave_at.is_some_and(|at| Instant::now() >= at) {

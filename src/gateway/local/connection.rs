@@ -47,6 +47,10 @@ pub(super) async fn serve(service: Arc<Service>, mut stream: UnixStream) {
             );
         }
     };
+    if service.stop.is_cancelled() {
+        // It connected while the last word was spoken; who comes again finds the next daemon.
+        return refuse(&mut stream, RefusalKind::Leaving, "it is on its way out").await;
+    }
     let hello = &greeting.hello;
     if hello.protocol != PROTOCOL {
         if service.is_idle() {

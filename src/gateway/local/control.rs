@@ -15,6 +15,7 @@ use crate::operations::{Error, OpContext};
 use crate::wire::{Line, LineReader};
 
 use super::connection::accept;
+use super::presence::Busy;
 use super::service::Service;
 
 /// Longest control request, in bytes: as long as what an MCP client may write, since a call may be in it.
@@ -69,6 +70,8 @@ pub(super) async fn serve(service: &Service, mut stream: UnixStream, rest: Vec<u
 
 /// The dispatcher. A verb that streams writes [`crate::local_socket::News`] on the way; the result ends the request.
 async fn answer(service: &Service, ask: &Ask, news: &mut OwnedWriteHalf) -> Result<Value, Failure> {
+    let is_order = ["start", "stop", "restart", "call", "quarantine", "reload"].contains(&ask.method.as_str());
+    let _busy = is_order.then(|| Busy::begin(&service.presence));
     match ask.method.as_str() {
         "ping" => Ok(json!({"pid": std::process::id(), "version": service.build.version})),
         "status" => {

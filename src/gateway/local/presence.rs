@@ -9,6 +9,8 @@ pub struct Presence {
     pub clients: usize,
     /// How many have asked it to stay although nobody is served.
     pub pins: usize,
+    /// Control requests that are being carried out.
+    pub orders: usize,
     /// A newer build is waiting to take over.
     pub is_relieved: bool,
 }
@@ -17,7 +19,24 @@ impl Presence {
     /// Whether nobody keeps it.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.clients == 0 && self.pins == 0
+        self.clients == 0 && self.pins == 0 && self.orders == 0
+    }
+}
+
+/// Work that somebody waits for, for as long as this lives: the daemon does not leave under it.
+#[derive(Debug)]
+pub(super) struct Busy(watch::Sender<Presence>);
+
+impl Busy {
+    pub(super) fn begin(presence: &watch::Sender<Presence>) -> Self {
+        presence.send_modify(|presence| presence.orders += 1);
+        Self(presence.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|presence| presence.orders -= 1);
     }
 }
 

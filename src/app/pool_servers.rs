@@ -106,12 +106,7 @@ fn spec(
 }
 
 /// Everything that a running server would have to be started again for, and every rule that its keeper follows.
-fn identity(
-    server: &ServerConfig,
-    settings: &Settings,
-    balance: Balance,
-    inherited: &[(String, String)],
-) -> String {
+fn identity(server: &ServerConfig, settings: &Settings, balance: Balance, inherited: &[(String, String)]) -> String {
     // How often files are looked at is no server's matter.
     let supervision = SupervisionSettings { reload_interval: Duration::ZERO, ..settings.supervision.clone() };
     let mut hash = Sha256::new();

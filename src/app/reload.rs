@@ -49,6 +49,13 @@ impl Reloader {
             Ok(Err(fault)) => return Err(format!("the configuration in force stays: {fault}")),
             Err(_) => return Err("reading the configuration broke off: a fault inside mcporch".to_owned()),
         };
+        if new.registry_files.is_empty() && !current.registry_files.is_empty() {
+            let gone: Vec<String> = current.registry_files.iter().map(|file| file.display().to_string()).collect();
+            return Err(format!(
+                "the configuration in force stays: no registry is there any more ({})",
+                gone.join(", ")
+            ));
+        }
         let (servers, sources) = rooms_of(&new, &*self.env, &self.app);
         let applied = self.app.pool.apply(servers);
         let overrides = new.tool_overrides.iter().map(tool_override).collect();

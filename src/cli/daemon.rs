@@ -69,6 +69,8 @@ fn stop(global: &Global) -> anyhow::Result<Exit> {
             Out::stderr().line("no daemon runs");
             return Ok(Exit::Done);
         }
+        // It runs and does not answer: then it is ended as a process.
+        Err(fault @ SocketError::TimedOut { .. }) => end_by_force(&place, &error_chain(&fault))?,
         Err(fault) => return Err(fault.into()),
     }
     // It takes its socket away before it finishes what is in flight.
@@ -77,6 +79,28 @@ fn stop(global: &Global) -> anyhow::Result<Exit> {
         std::thread::park_timeout(LOOK_EVERY);
     }
     Ok(Exit::Done)
+}
+
+/// TERM, then KILL, to the process that holds the lock.
+fn end_by_force(place: &crate::local_socket::Place, why: &str) -> anyhow::Result<()> {
+    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    let pid = Lock::holder(place).and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    let Some(pid) = pid.filter(|_| !matches!(Lock::try_take(place), Ok(Some(_)))) else {
+        anyhow::bail!("{why}, and its process is not known");
+    };
+    let number = pid.as_raw_nonzero();
+    Out::stderr().warning(&format!("{why}; process {number} is ended"));
+    for signal in [Signal::TERM, Signal::KILL] {
+        kill_process(pid, signal)?;
+        let deadline = Instant::now() + REQUEST_PATIENCE / 2;
+        while test_kill_process(pid).is_ok() && Instant::now() < deadline {
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        if test_kill_process(pid).is_err() {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("process {number} does not end")
 }
 
 async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exit> {

@@ -126,8 +126,7 @@ pub(super) fn order(global: &Global, method: &'static str, selection: &Selection
 }
 
 pub(super) fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<Exit> {
-    let config = config::load(&global.request(), &ProcessEnv)?;
-    let (daemon, servers) = look(global, &config, &args.selection)?;
+    let (daemon, servers) = look(global, &args.selection)?;
     if global.json {
         Out::stdout().json(&json!({"daemon": daemon, "servers": servers}));
     } else {
@@ -139,7 +138,6 @@ pub(super) fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<Exit>
 
 /// Shows the status again and again, and starts what is not running: what it is for is to keep servers up.
 pub(super) async fn monitor(global: &Global, args: &MonitorArgs) -> anyhow::Result<Exit> {
-    let config = config::load(&global.request(), &ProcessEnv)?;
     if !args.only_look {
         let answer = ask(global, "start", args.selection.to_value(), ORDER_PATIENCE)?;
         show_acted(&serde_json::from_value::<Vec<Acted>>(answer)?);
@@ -147,7 +145,7 @@ pub(super) async fn monitor(global: &Global, args: &MonitorArgs) -> anyhow::Resu
     let mut last: BTreeMap<String, (String, u64)> = BTreeMap::new();
     let mut left = args.looks.unwrap_or(u64::MAX);
     loop {
-        let (daemon, servers) = look(global, &config, &args.selection)?;
+        let (daemon, servers) = look(global, &args.selection)?;
         if daemon.is_null() && !args.only_look {
             Out::stderr().warning("the daemon is gone; it is started again");
             ask(global, "start", args.selection.to_value(), ORDER_PATIENCE)?;
@@ -237,16 +235,23 @@ pub(super) fn ask_if_there(
 
 /// The daemon and the chosen servers, each with the variables it requires. Without a daemon: the servers of the registry, none
 /// of them running.
-fn look(global: &Global, config: &Config, selection: &Selection) -> anyhow::Result<(Value, Vec<Value>)> {
+fn look(global: &Global, selection: &Selection) -> anyhow::Result<(Value, Vec<Value>)> {
+    let config = config::load(&global.request(), &ProcessEnv);
     let answer = ask_if_there(global, "status", selection.to_value(), LOOK_PATIENCE)?;
     let (daemon, mut servers) = match answer {
         Some(mut answer) => {
             let servers = answer["servers"].take();
             (answer["daemon"].take(), servers.as_array().cloned().unwrap_or_default())
         }
-        None => (Value::Null, at_rest(config, selection)?),
+        None => match &config {
+            Ok(config) => (Value::Null, at_rest(config, selection)?),
+            Err(_) => return config.map(|_never| (Value::Null, Vec::new())).map_err(Into::into),
+        },
     };
-    let required = required_env_status(config);
+    if let Err(fault) = &config {
+        Out::stderr().warning(&format!("the daemon goes on with what it has: {fault}"));
+    }
+    let required = config.as_ref().map(required_env_status).unwrap_or_default();
     for server in &mut servers {
         let name = server["server"].as_str().unwrap_or_default().to_owned();
         server["required_env_status"] = required.get(&name).cloned().unwrap_or_else(|| json!({}));
@@ -265,16 +270,26 @@ pub(super) fn at_rest(config: &Config, selection: &Selection) -> anyhow::Result<
             anyhow::bail!("there is no server {name:?} in the registry; {help}");
         }
     }
+    for group in &selection.groups {
+        if !config.servers.iter().any(|server| server.groups.contains(group)) {
+            anyhow::bail!("there is no group {group:?} in the registry");
+        }
+    }
     let is_chosen = |server: &&config::ServerConfig| {
         let by_group = server.groups.iter().any(|group| selection.groups.contains(group));
         let is_all = wanted.is_empty() && selection.groups.is_empty();
         !server.disabled && (is_all || by_group || wanted.iter().any(|name| *name == server.name.as_str()))
     };
     let shown = |server: &config::ServerConfig| {
-        let state = if server.refusal.is_some() { "refused" } else { "stopped" };
+        let state = match (&server.refusal, server.start) {
+            (Some(_), _) => "refused",
+            (None, config::Start::Manual) => "stopped",
+            (None, config::Start::Eager | config::Start::Lazy) => "dormant",
+        };
         json!({
             "server": server.name, "state": state, "since": 0, "pid": null, "cpu_percent": null, "memory_bytes": null,
             "restarts": 0, "calls": 0, "errors": 0, "in_flight": 0, "warnings": [], "instances": [],
+            "starts": 0, "waiting": 0, "is_kept": false, "depends_on": server.depends_on,
             "fault": server.refusal.as_ref().map(ToString::to_string), "groups": server.groups,
         })
     };

@@ -57,6 +57,9 @@ async fn at_level(level: Level, program: &Program, demand: &Demand) -> Result<Pl
         rules: Rules { files_max: demand.files_max, data_bytes_max: demand.memory_bytes_max, ..Rules::default() },
     };
     let kept = |order, namespaces| Ok(Plan::Kept { order: Box::new(order), namespaces });
+    if matches!(level, Level::None | Level::Basic) {
+        refuse_what_only_a_sandbox_gives(level, demand)?;
+    }
     match level {
         Level::None => Ok(Plan::Plain),
         Level::Basic => kept(order, None),
@@ -107,6 +110,23 @@ async fn level(program: &Program, demand: &Demand) -> Result<Level, Error> {
         }
     }
     Ok(Level::None)
+}
+
+/// A limit that is asked for and not kept would be worse than none.
+fn refuse_what_only_a_sandbox_gives(level: Level, demand: &Demand) -> Result<(), Error> {
+    let asked = [
+        (demand.network == Some(false), "`network: false`"),
+        (!demand.read_folders.is_empty(), "`read_folders`"),
+        (!demand.write_folders.is_empty(), "`write_folders`"),
+    ];
+    match asked.into_iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, what)) if !demand.fallback_allowed => Err(Error::Refused {
+            level,
+            reason: format!("it does not keep {what}"),
+            advice: "write \"sandbox\": \"standard\" into its entry, or take that key out".to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// With what `standard` and `strict` deny.

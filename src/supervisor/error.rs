@@ -55,7 +55,9 @@ impl Fault {
             Self::Session(upstream::Error::TimedOut { server, after, .. }) => {
                 format!("server {server} did not answer within {:.1} s", after.as_secs_f64())
             }
-            Self::Session(upstream::Error::Refused { server, method, .. }) => format!("server {server} refused {method}"),
+            Self::Session(upstream::Error::Refused { server, method, .. }) => {
+                format!("server {server} refused {method}")
+            }
             Self::Dependency { server, dependency, .. } => {
                 format!("server {server} needs server {dependency}, which does not run")
             }

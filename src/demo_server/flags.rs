@@ -117,6 +117,18 @@ pub struct Flags {
     /// Close standard output after N answers, and run on.
     #[arg(long, value_name = "N")]
     pub close_stdout_after: Option<u64>,
+    /// Close standard input after N calls, and run on for up to two minutes.
+    #[arg(long, value_name = "N")]
+    pub close_stdin_after: Option<u64>,
+    /// In place of every call's answer, write the first half of it as a line.
+    #[arg(long)]
+    pub half_json: bool,
+    /// Send that many notifications before each call's answer, half of them of methods that nobody knows.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub notifications: u32,
+    /// Keep that many bytes more in memory with each call.
+    #[arg(long, value_name = "BYTES")]
+    pub leak: Option<usize>,
     /// Answer every Nth call with isError.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub error_every: Option<u64>,

@@ -26,6 +26,7 @@ mod maths;
 mod message;
 mod notes;
 mod output;
+mod process;
 mod running;
 mod session;
 mod statistics;

@@ -65,6 +65,13 @@ impl Output {
         state.write()
     }
 
+    /// Writes bytes as a line, whatever they are.
+    pub(super) fn line(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.lock();
+        state.fill(&[bytes]);
+        state.write()
+    }
+
     /// Writes bytes without a line end.
     pub(super) fn unended_line(&self, bytes: usize) -> io::Result<()> {
         let mut state = self.lock();

@@ -18,6 +18,7 @@ use super::message::{
     Params, UNSUPPORTED_VERSION,
 };
 use super::output::Output;
+use super::process;
 use super::running::{Running, waits};
 use super::world::World;
 
@@ -25,8 +26,6 @@ use super::world::World;
 const LINE_BYTES_MAX: usize = 64 << 20;
 /// How long `--ignore-eof` runs on. Longer than any stop sequence, and short enough that a failed test leaves nothing.
 const AFTER_EOF: Duration = Duration::from_secs(120);
-/// How long the grandchild of `--fork-child` sleeps.
-const SLEEPER: Duration = Duration::from_secs(60);
 /// How long a client may keep a list. The lists are constant, but for a flag that changes them.
 const TTL_MS: u32 = 60_000;
 
@@ -77,6 +76,11 @@ pub(super) fn serve(
             return Err(Error::LineTooLong { max: LINE_BYTES_MAX });
         }
         session.take_line(&line)?;
+        if flags.close_stdin_after.is_some_and(|after| session.calls >= after) {
+            process::close_stdin().map_err(|source| Error::Setup { flag: "close-stdin-after", source })?;
+            pause(AFTER_EOF);
+            break;
+        }
     }
     if flags.ignore_eof {
         pause(AFTER_EOF);
@@ -99,6 +103,7 @@ struct Session<'f> {
     is_first: bool,
     is_initialized: bool,
     calls: u64,
+    leaked: Vec<Vec<u8>>,
     /// Ids of open subscriptions to list changes, as JSON text.
     subscriptions: Vec<String>,
 }
@@ -126,6 +131,7 @@ impl<'f> Session<'f> {
             is_first: true,
             is_initialized: false,
             calls: 0,
+            leaked: Vec::new(),
             subscriptions: Vec::new(),
         })
     }
@@ -283,8 +289,13 @@ impl<'f> Session<'f> {
             return self.error(id, INVALID_PARAMS, &format!("unknown tool {:?}", params.name));
         };
         self.calls += 1;
+        self.misbehave_before_the_answer()?;
         if let Some(bytes) = self.flags.giant_line {
             return self.output.unended_line(bytes).map_err(Error::Write);
+        }
+        if self.flags.half_json {
+            let half = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[{{\"ty");
+            return self.output.line(half.as_bytes()).map_err(Error::Write);
         }
         let wrong_id;
         let id = if self.flags.answer_wrong_id {
@@ -315,6 +326,16 @@ impl<'f> Session<'f> {
             }
         }
         self.change_tools_when_due()
+    }
+
+    fn misbehave_before_the_answer(&mut self) -> Result<(), Error> {
+        // Not zero, so that the memory is really taken.
+        self.leaked.extend(self.flags.leak.map(|bytes| vec![1; bytes]));
+        for number in 0..self.flags.notifications {
+            let method = if number % 2 == 0 { "notifications/message" } else { "notifications/unheard_of" };
+            self.output.notify(method, r#"{"level":"info","data":"again"}"#).map_err(Error::Write)?;
+        }
+        Ok(())
     }
 
     /// Answers a call as a misbehaving server, if a flag says so.
@@ -439,98 +460,8 @@ fn wrong_id_for(id: &str) -> String {
     clippy::disallowed_methods,
     reason = "this process has no runtime; its reading thread is meant to stand still"
 )]
-fn pause(time: Duration) {
+pub(super) fn pause(time: Duration) {
     if !time.is_zero() {
         std::thread::sleep(time);
-    }
-}
-
-/// What only a whole process can do.
-mod process {
-    use std::io::{self, Write};
-    use std::process::{Child, Command, Stdio};
-
-    use super::Flags;
-
-    /// This process's standard output. Dropping it closes the pipe, as far as the reader can see.
-    pub(super) struct Stdout;
-
-    impl Write for Stdout {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            io::stdout().write(bytes)
-        }
-
-        fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-            io::stdout().write_all(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            io::stdout().flush()
-        }
-    }
-
-    impl Drop for Stdout {
-        fn drop(&mut self) {
-            #[cfg(unix)]
-            if let Ok(nothing) = std::fs::File::options().write(true).open("/dev/null") {
-                // On failure the pipe stays open, and the test that asked for this says so.
-                rustix::stdio::dup2_stdout(&nothing).ok();
-            }
-        }
-    }
-
-    /// Replaces SIGTERM's default action; tokio's handler stays when its runtime is gone.
-    #[cfg(unix)]
-    pub(super) fn survive_term() -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let _inside = runtime.enter();
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map(drop)
-    }
-
-    /// There is no SIGTERM here.
-    #[cfg(not(unix))]
-    pub(super) fn survive_term() -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(super) fn start_sleeper() -> io::Result<()> {
-        start(&mut sleeper(&[])?).map(drop)
-    }
-
-    /// All ways in which a process can get out of sight of who started it.
-    pub(super) fn start_family() -> io::Result<()> {
-        start(&mut sleeper(&[])?)?;
-        let mut in_the_background = sleeper(&[])?;
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut in_the_background, 0);
-        start(&mut in_the_background)?;
-        start(&mut sleeper(&["--own-session"])?)?;
-        start(&mut sleeper(&["--own-session", "--detach"])?)?.wait().map(drop)
-    }
-
-    fn sleeper(flags: &[&str]) -> io::Result<Command> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["demo-server", "--kind", "sleeper"]).args(flags);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(command)
-    }
-
-    fn start(command: &mut Command) -> io::Result<Child> {
-        let child = command.spawn()?;
-        eprintln!("demo-server: grandchild {}", child.id());
-        Ok(child)
-    }
-
-    /// What a sleeper does.
-    pub(super) fn sleep(flags: &Flags) -> io::Result<()> {
-        #[cfg(unix)]
-        if flags.own_session {
-            rustix::process::setsid()?;
-        }
-        if flags.detach {
-            return start(&mut sleeper(&["--own-session"])?).map(drop);
-        }
-        super::pause(super::SLEEPER);
-        Ok(())
     }
 }

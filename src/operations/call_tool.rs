@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::Tool;
+use crate::domain::{ServerName, Tool};
+use crate::reconcile::Known;
 use crate::supervisor::{Call, Outcome};
 
 use super::mend_params::mend;
@@ -41,7 +42,12 @@ impl Operations {
         {
             return Err(Error::Index(fault.clone()));
         }
-        let found = super::resolve::resolve(&known.snapshot, name);
+        let mut found = super::resolve::resolve(&known.snapshot, name);
+        if matches!(found, Err(Error::NotFound { .. })) && self.is_about_to_list(&known, name) {
+            // Its entry in the registry is new, or was just changed.
+            let known = self.known_once_listed(name).await;
+            found = super::resolve::resolve(&known.snapshot, name);
+        }
         match (&found, find_hidden(&known.overruled.hidden, name)) {
             (Err(Error::NotFound { .. }), Some((key, pattern))) => Err(Error::NotFound {
                 what: format!(
@@ -50,6 +56,24 @@ impl Operations {
                 ),
             }),
             _ => found,
+        }
+    }
+
+    /// Whether the tool's server has not been listed yet, and will be.
+    fn is_about_to_list(&self, known: &Known, name: &str) -> bool {
+        let is_its = |server: &ServerName| {
+            name.strip_prefix(server.as_str()).is_some_and(|rest| rest.starts_with('.'))
+                && !self.pool.is_left_alone(server)
+        };
+        known.servers.iter().any(|(server, view)| view.awaits_its_list() && is_its(server))
+    }
+
+    async fn known_once_listed(&self, name: &str) -> Arc<Known> {
+        let mut known = self.known.clone();
+        let is_listed = |known: &Arc<Known>| !self.is_about_to_list(known, name);
+        match tokio::time::timeout(self.settings.settle_timeout, known.wait_for(is_listed)).await {
+            Ok(Ok(known)) => known.clone(),
+            _ => self.known_now(),
         }
     }
 

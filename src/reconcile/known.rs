@@ -56,14 +56,19 @@ pub struct KnownServerView {
     pub refusal: Option<String>,
 }
 
+impl KnownServerView {
+    /// Whether it was never listed, and nothing is known that would keep it from being listed.
+    #[must_use]
+    pub fn awaits_its_list(&self) -> bool {
+        self.listed_at.is_none() && self.fault.is_empty() && self.refusal.is_none()
+    }
+}
+
 impl Known {
     /// Whether every server was listed, or is known to fail: no further tool is about to become known.
     #[must_use]
     pub fn is_listed(&self) -> bool {
-        let awaits_first_list = |server: &KnownServerView| {
-            server.listed_at.is_none() && server.fault.is_empty() && server.refusal.is_none()
-        };
-        self.is_loaded && (self.is_settled || !self.servers.values().any(awaits_first_list))
+        self.is_loaded && (self.is_settled || !self.servers.values().any(KnownServerView::awaits_its_list))
     }
 
     /// Whether, beyond that, every tool has its vector: routing knows all that it can.

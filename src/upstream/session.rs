@@ -238,7 +238,12 @@ impl Session {
         let mut waiting = WaitingRequest { shared, id, is_cancellable: method != "initialize" };
         if let Err(fault) = shared.writer.send(&request_line(id, method, &params(id, members, era, phase))) {
             waiting.is_cancellable = false;
-            return Err(shared.not_sent(fault).await);
+            let fault = shared.not_sent(fault).await;
+            if matches!(fault, Error::Died { .. }) {
+                // One that reads no more is of no use, although it may run on. For one that is dead this means nothing.
+                self.handle.stop.cancel();
+            }
+            return Err(fault);
         }
         let mut deadline = started + options.timeout.min(options.ceiling);
         loop {
@@ -351,7 +356,12 @@ impl Shared {
 
     /// The error for requests of a server that is gone.
     pub(super) fn died(&self, was_sent: bool) -> Error {
-        let how = self.death.borrow().clone().unwrap_or_else(|| "closed its output".to_owned());
+        let how = self.death.borrow().clone();
+        self.died_so(how, was_sent)
+    }
+
+    fn died_so(&self, how: Option<String>, was_sent: bool) -> Error {
+        let how = how.unwrap_or_else(|| "closed its output".to_owned());
         Error::Died { server: self.server.clone(), how, stderr: self.tail.summary(), was_sent }
     }
 
@@ -361,8 +371,10 @@ impl Shared {
             WriteError::Closed => {
                 // It has most likely just died: its exit code and stderr make the better message.
                 let mut death = self.death.subscribe();
-                let _known = tokio::time::timeout(LAST_WORDS, death.wait_for(Option::is_some)).await;
-                self.died(false)
+                let is_dead = tokio::time::timeout(LAST_WORDS, death.wait_for(Option::is_some)).await.is_ok();
+                let closed = || Some("closed its input".to_owned());
+                let how = if is_dead { self.death.borrow().clone() } else { closed() };
+                self.died_so(how, false)
             }
         }
     }

@@ -136,7 +136,8 @@ fn policy(server: &ServerConfig, settings: &Settings) -> Policy {
         window: watch.failures_window,
         checks_failed_max: server.health_check.as_ref().map_or(watch.checks_failed_max, |check| check.retries),
         check_restarts_max: watch.check_restarts_max,
-        healthy_after: watch.healthy_after,
+        // A time without a single check proves nothing.
+        healthy_after: watch.healthy_after.max(health(server, watch).map_or(Duration::ZERO, |one| one.interval * 2)),
         good_life: GOOD_LIFE,
         cool_down: watch.cool_down,
         restart_wait_max: watch.restart_wait_max,

@@ -58,16 +58,18 @@ pub(super) struct Candidate {
     pub(super) is_usable: bool,
     /// It has a session now.
     pub(super) is_up: bool,
+    /// It has as many calls in flight as it may have.
+    pub(super) is_full: bool,
     pub(super) in_flight: usize,
     pub(super) ewma: PeakEwma,
 }
 
-/// The place of the instance to use: a usable one, one that is up before one that is not. `turn` counts up with each
-/// choice. `None` when none is usable.
+/// The place of the instance to use: a usable one, one with room before one that is full, and one that is up before one that
+/// is not. `turn` counts up with each choice. `None` when none is usable.
 pub(super) fn choose(balance: Balance, candidates: &[Candidate], turn: usize) -> Option<usize> {
-    let any_up = candidates.iter().any(|one| one.is_usable && one.is_up);
-    let is_open = |one: &Candidate| one.is_usable && (one.is_up || !any_up);
-    let open = candidates.iter().enumerate().filter(|(_, one)| is_open(one));
+    let rank = |one: &Candidate| (one.is_full, !one.is_up);
+    let best = candidates.iter().filter(|one| one.is_usable).map(rank).min()?;
+    let open = candidates.iter().enumerate().filter(|(_, one)| one.is_usable && rank(one) == best);
     match balance {
         // Equal ones take turns only when asked to: a rarely used server then keeps one instance busy and lets others rest.
         Balance::LeastBusy => open.min_by_key(|(_, one)| one.in_flight).map(|(at, _)| at),

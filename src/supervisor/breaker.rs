@@ -27,6 +27,29 @@ pub struct BreakerPolicy {
 /// Most calls that are remembered: enough for any share, and bounded whatever the rate.
 const CALLS_KEPT: usize = 256;
 
+/// Leave to make one call. Its end is told with [`Admitted::note`]; dropped before that, it says nothing of the server: the
+/// call was cancelled, refused before it was sent, or its caller is gone.
+#[derive(Debug)]
+pub(super) struct Admitted<'a> {
+    breaker: &'a Breaker,
+    is_probe: bool,
+}
+
+impl Admitted<'_> {
+    /// How the call went. True when this closed or opened the breaker.
+    pub(super) fn note(self, is_good: bool, now: Instant) -> bool {
+        self.breaker.note(is_good, self.is_probe, now)
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.breaker.state().is_probing = false;
+        }
+    }
+}
+
 /// One instance's breaker.
 #[derive(Debug)]
 pub(super) struct Breaker {
@@ -55,19 +78,24 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a call through, or says for how long none will be. Who was let through must [`Self::note`] the end, or
-    /// [`Self::forget`] the call.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
+    /// Lets a call through, or says for how long none will be.
+    pub(super) fn admit(&self, now: Instant) -> Result<Admitted<'_>, Duration> {
         let mut state = self.state();
         match state.open_until {
-            None => Ok(()),
+            None => Ok(Admitted { breaker: self, is_probe: false }),
             Some(until) if until > now => Err(until - now),
             Some(_) if state.is_probing => Err(self.policy.probe_first),
             Some(_) => {
                 state.is_probing = true;
-                Ok(())
+                Ok(Admitted { breaker: self, is_probe: true })
             }
         }
+    }
+
+    /// Whether a call would be let through now.
+    pub(super) fn would_admit(&self, now: Instant) -> bool {
+        let state = self.state();
+        state.open_until.is_none_or(|until| until <= now && !state.is_probing)
     }
 
     /// Whether calls go through without limit.
@@ -75,10 +103,13 @@ impl Breaker {
         self.state().open_until.is_none()
     }
 
-    /// How a call went. True when this closed or opened it.
-    pub(super) fn note(&self, is_good: bool, now: Instant) -> bool {
+    fn note(&self, is_good: bool, is_probe: bool, now: Instant) -> bool {
         let policy = &self.policy;
         let mut state = self.state();
+        if !is_good && !is_probe && state.open_until.is_some() {
+            // Sent before it opened, with those that opened it: a fault that is known.
+            return false;
+        }
         if is_good && state.open_until.is_none() && state.bad == 0 {
             // The usual case costs nothing: good calls matter only beside bad ones.
             state.failures_in_a_row = 0;
@@ -96,7 +127,6 @@ impl Breaker {
         }
         state.failures_in_a_row += 1;
         if state.open_until.is_some() {
-            state.is_probing = false;
             state.probes_failed += 1;
             let wait = policy.probe_first.saturating_mul(2_u32.saturating_pow(state.probes_failed.min(20)));
             state.open_until = Some(now + wait.min(policy.probe_max));
@@ -111,11 +141,6 @@ impl Breaker {
             state.probes_failed = 0;
         }
         is_bad
-    }
-
-    /// A call that was let through says nothing about the server: cancelled, or refused before it was sent.
-    pub(super) fn forget(&self) {
-        self.state().is_probing = false;
     }
 
     /// A new process: the old one's faults are not its own.

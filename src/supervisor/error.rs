@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// It answers too few calls, so it is spared for a moment.
     #[error(
-        "server {server} is spared for {:.1} s, since its last calls failed (servers.breaker_failures_max): {last}",
+        "server {server} is spared for {:.1} s, since its last calls failed (supervision.breaker_failures_max): {last}",
         .retry_in.as_secs_f64()
     )]
     Spared {
@@ -126,8 +126,7 @@ pub enum Error {
     Request(#[from] upstream::Error),
     /// Too many calls wait for it.
     #[error(
-        "server {server} is busy: {in_flight} calls run and {waiting} wait (servers.calls_in_flight_max, \
-         servers.queue_len_max); try again when some have ended"
+        "server {server} is busy: {in_flight} calls run and {waiting} wait{}; try again when some have ended", bound(*.waited)
     )]
     Busy {
         /// Which one.
@@ -136,6 +135,8 @@ pub enum Error {
         in_flight: usize,
         /// Calls that wait.
         waiting: usize,
+        /// How long this one waited; `None` when there was no room to wait.
+        waited: Option<Duration>,
     },
     /// The daemon did not carry it out; the text is its own.
     #[error("{message}")]
@@ -179,6 +180,17 @@ impl Error {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Request(upstream::Error::Cancelled { .. }))
+    }
+}
+
+/// Which settings bound it.
+fn bound(waited: Option<Duration>) -> String {
+    match waited {
+        None => " (servers.calls_in_flight_max, supervision.queue_len_max)".to_owned(),
+        Some(waited) => format!(
+            ", this one for {:.1} s in vain (servers.calls_in_flight_max, supervision.queue_timeout_s)",
+            waited.as_secs_f64()
+        ),
     }
 }
 

@@ -23,6 +23,8 @@ use super::{Error, chance};
 
 /// A call that came so recently says that the server is in use: it is started again at once when it dies.
 const MISSED_WITHIN: Duration = Duration::from_secs(10);
+/// For what comes after the last signal of a stop.
+const STOP_SPARE: Duration = Duration::from_secs(1);
 /// Between two looks at whether the last call in flight has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -94,6 +96,8 @@ pub(super) struct Keeper {
 pub(super) struct Run {
     machine: Machine,
     starting: Option<Pending<Result<Session, Fault>>>,
+    /// Ends when nothing is left of the last process that was started.
+    gone: Option<oneshot::Receiver<()>>,
     stopping: Option<Pending<()>>,
     checking: Option<Pending<Result<(), String>>>,
     measuring: Option<tokio::task::JoinHandle<Option<TreeUse>>>,
@@ -119,6 +123,7 @@ impl Run {
         Self {
             machine: Machine::new(is_manual),
             starting: None,
+            gone: None,
             stopping: None,
             checking: None,
             measuring: None,
@@ -159,10 +164,12 @@ impl Keeper {
             let timer = self.next_timer();
             let is_stopping = self.run.stopping.is_some();
             let woken = tokio::select! {
-                message = self.inbox.recv() => Woken::Message(message),
+                // What has happened comes before what is asked: nobody is given the session of a server that is dead.
+                biased;
                 started = pending_or(self.run.starting.as_mut()) => Woken::Started(started),
                 () = pending_or(self.run.stopping.as_mut()) => Woken::Stopped,
                 how = died(self.run.session.as_ref()), if !is_stopping => Woken::Died(how),
+                message = self.inbox.recv() => Woken::Message(message),
                 checked = pending_or(self.run.checking.as_mut()) => Woken::Checked(checked),
                 measured = pending_or(self.run.measuring.as_mut()) => Woken::Measured(measured.ok().flatten()),
                 () = sleep_until(timer) => Woken::Timer,
@@ -188,6 +195,7 @@ impl Keeper {
     fn told(&mut self, message: Message) {
         match message {
             Message::Wake(waiter) => {
+                self.usage.is_called_up.store(false, Ordering::Relaxed);
                 self.run.waiters.push(waiter);
                 self.happens(machine::Event::Wanted);
             }
@@ -238,14 +246,18 @@ impl Keeper {
             self.run.since = (self.world.now)();
         }
         for action in actions {
-            self.perform(action);
+            self.perform(action, before);
         }
         self.show();
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: Action, before: State) {
         match action {
-            Action::Spawn => self.spawn(),
+            Action::Spawn => {
+                let was_at_rest = matches!(before, State::Dormant | State::Stopped | State::Quarantined);
+                self.run.restarts += u64::from(!was_at_rest);
+                self.spawn();
+            }
             Action::AbortStart => self.run.starting = None,
             Action::Kill { drain } => self.kill(drain),
             Action::Serve => {
@@ -276,11 +288,16 @@ impl Keeper {
 
     fn spawn(&mut self) {
         self.forget_session();
-        self.run.restarts += u64::from(self.run.starts > 0);
         self.run.starts += 1;
         self.breaker.reset();
         let (server, world, others) = (self.server.clone(), self.world.clone(), self.others.clone());
-        self.run.starting = Some(Box::pin(start(server, world, others)));
+        let (leash, gone) = oneshot::channel();
+        let before = self.run.gone.replace(gone);
+        self.run.starting = Some(Box::pin(async move {
+            // Of a start that was broken off something may be left: two at once would be in each other's way.
+            wait_until_gone(before, &server).await;
+            start(server, world, others, leash).await
+        }));
     }
 
     fn forget_session(&mut self) {
@@ -296,12 +313,13 @@ impl Keeper {
     fn kill(&mut self, drain: bool) {
         let session = self.run.session.take();
         self.forget_session();
-        let (usage, timeout) = (self.usage.clone(), self.server.drain_timeout);
+        let timeout = self.server.drain_timeout;
         self.run.stopping = Some(Box::pin(async move {
             let Some(session) = session else { return };
             if drain {
                 let quiet = async {
-                    while usage.is_in_use() {
+                    // Those that it has: others wait already for the one after it.
+                    while session.calls_in_flight() > 0 {
                         tokio::time::sleep(DRAIN_LOOK).await;
                     }
                 };
@@ -351,7 +369,8 @@ impl Keeper {
         let server = self.server.spec.server.clone();
         let stderr = self.run.session.as_ref().map(Session::stderr_summary).unwrap_or_default();
         let has_served = self.usage.answered.load(Ordering::Relaxed) > self.run.answered_at_start;
-        let is_missed = self.usage.is_in_use() || self.usage.last_used().elapsed() < MISSED_WITHIN;
+        let was_used = self.usage.is_in_use() || self.usage.last_used().elapsed() < MISSED_WITHIN;
+        let is_missed = was_used || self.is_needed();
         self.forget_session();
         self.story(&how);
         let fault = crate::upstream::Error::Died { server: server.clone(), how: how.clone(), stderr, was_sent: false };
@@ -390,7 +409,9 @@ impl Keeper {
 
     fn idle_at(&self) -> Option<Instant> {
         self.run.session.as_ref().filter(|_| !self.run.machine.is_kept())?;
-        let timeout = if self.is_spare { self.server.spare_idle_timeout } else { self.server.idle_timeout };
+        // Where state is kept, a further instance is some client's own.
+        let is_spare = self.is_spare && self.server.is_stateful != Some(true);
+        let timeout = if is_spare { self.server.spare_idle_timeout } else { self.server.idle_timeout };
         Some(self.usage.last_used() + timeout)
     }
 
@@ -521,6 +542,9 @@ impl Keeper {
         if let Some(stopping) = self.run.stopping.take() {
             stopping.await;
         }
+        if session.is_none() {
+            wait_until_gone(self.run.gone.take(), &self.server).await;
+        }
         if let Some(session) = session {
             session.stop().await;
             self.story("stopped");
@@ -530,7 +554,7 @@ impl Keeper {
     fn refusal(&self) -> Error {
         let server = self.server.spec.server.clone();
         let retry_in = self.run.machine.wait_until().map(|at| at.saturating_duration_since(Instant::now()));
-        match (self.run.machine.state(), &self.run.fault) {
+        match (self.run.machine.ends_in(), &self.run.fault) {
             (State::Quarantined, _) => Error::Quarantined { server, why: self.run.why_quarantined.clone() },
             (State::Backoff | State::Failed, Some(fault)) => {
                 Error::Down { source: fault.clone(), retry_in, has_given_up: self.run.machine.state() == State::Failed }
@@ -562,8 +586,20 @@ impl Keeper {
     }
 }
 
-/// Starts a process, those that it depends on first.
-async fn start(server: Arc<PoolServer>, mut world: World, others: Weak<Servers>) -> Result<Session, Fault> {
+/// Waits for the end of a process, as long as a stop may take.
+async fn wait_until_gone(gone: Option<oneshot::Receiver<()>>, server: &PoolServer) {
+    let limits = &server.limits;
+    let Some(gone) = gone else { return };
+    let _lost = tokio::time::timeout(limits.close_grace + limits.term_grace + STOP_SPARE, gone).await;
+}
+
+/// Starts a process, those that it depends on first. `leash` is dropped when nothing is left of it.
+async fn start(
+    server: Arc<PoolServer>,
+    mut world: World,
+    others: Weak<Servers>,
+    leash: oneshot::Sender<()>,
+) -> Result<Session, Fault> {
     let name = server.spec.server.clone();
     for dependency in &server.depends_on {
         let Some(others) = others.upgrade() else { break };
@@ -580,8 +616,12 @@ async fn start(server: Arc<PoolServer>, mut world: World, others: Weak<Servers>)
     let path = path.unwrap_or_else(|| SearchPath::from_path(std::ffi::OsStr::new("")));
     let known_era = *server.known_era.lock().unwrap_or_else(PoisonError::into_inner);
     let events = world.events.clone();
-    let notices = Arc::new(move |notice: Notice| match notice {
-        Notice::ToolsChanged => events(Event::ToolsChanged(name.clone())),
+    let notices = Arc::new(move |notice: Notice| {
+        // Whoever owns the process keeps this closure, and the leash with it.
+        let _leash = &leash;
+        match notice {
+            Notice::ToolsChanged => events(Event::ToolsChanged(name.clone())),
+        }
     });
     Ok(Session::start(&server.spec, &path, &server.limits, known_era, notices).await?)
 }

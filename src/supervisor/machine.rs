@@ -53,7 +53,7 @@ pub struct Policy {
     pub checks_failed_max: u32,
     /// So many such restarts without a healthy time in between and it counts as failed.
     pub check_restarts_max: u32,
-    /// Up for so long without a fault: all counts start anew.
+    /// Up for so long without a fault: all counts start anew. Must be longer than the time between two checks.
     pub healthy_after: Duration,
     /// A life of at least this length that answered a call is no failed start, however it ended.
     pub good_life: Duration,
@@ -140,6 +140,8 @@ pub(super) struct Machine {
     state: State,
     after: After,
     ready_since: Option<Instant>,
+    /// Since when it is up without a failed check.
+    well_since: Option<Instant>,
     /// Failures in a row: the exponent of the wait.
     in_a_row: u32,
     /// When it failed, within the window; at most `failures_max`.
@@ -173,6 +175,7 @@ impl Machine {
             state: if is_manual { State::Stopped } else { State::Dormant },
             after: After::Dormant,
             ready_since: None,
+            well_since: None,
             in_a_row: 0,
             failures: Vec::new(),
             checks_failed: 0,
@@ -196,6 +199,19 @@ impl Machine {
         self.is_kept
     }
 
+    /// What it is doing, or will be once it is down.
+    #[must_use]
+    pub(super) fn ends_in(&self) -> State {
+        match (self.state, self.after) {
+            (State::Stopping, After::Dormant) => State::Dormant,
+            (State::Stopping, After::Stopped) => State::Stopped,
+            (State::Stopping, After::Start) => State::Starting,
+            (State::Stopping, After::Failed) => State::Failed,
+            (State::Stopping, After::Quarantined) => State::Quarantined,
+            (state, _) => state,
+        }
+    }
+
     /// Until when nothing is tried, while it waits.
     #[must_use]
     pub(super) fn wait_until(&self) -> Option<Instant> {
@@ -207,7 +223,7 @@ impl Machine {
     pub(super) fn will_answer(&self) -> bool {
         match self.state {
             State::Starting => true,
-            State::Stopping => self.after == After::Start,
+            State::Stopping => matches!(self.after, After::Start | After::Failed),
             State::Backoff => self.is_automatic,
             State::Stopped | State::Dormant | State::Ready | State::Degraded | State::Failed | State::Quarantined => {
                 false
@@ -221,7 +237,7 @@ impl Machine {
         if self.state == State::Backoff {
             return self.wait_until.filter(|_| self.is_automatic);
         }
-        let since = self.ready_since.filter(|_| self.state.is_up() && self.has_marks());
+        let since = self.well_since.filter(|_| self.state.is_up() && self.has_marks());
         since.map(|since| since + policy.healthy_after)
     }
 
@@ -304,7 +320,7 @@ pub(super) fn step(policy: &Policy, machine: &Machine, event: Event, now: Now) -
         Event::Died { has_served, is_missed } => died(policy, &mut next, now, has_served, is_missed),
         Event::StopDone => stop_done(policy, &mut next, now),
         Event::CheckPassed => check_passed(&mut next),
-        Event::CheckFailed => check_failed(policy, &mut next),
+        Event::CheckFailed => check_failed(policy, &mut next, now),
         Event::OverLimit => over_limit(policy, &mut next, now),
         Event::Idle => idle(&mut next),
         Event::Tick => tick(policy, &mut next, now),
@@ -323,7 +339,9 @@ fn wanted(policy: &Policy, it: &mut Machine, now: Now) -> Vec<Action> {
                 it.after = After::Start;
                 Vec::new()
             }
-            After::Stopped | After::Failed | After::Quarantined => vec![Action::Refuse],
+            // What is wrong is told when it is down.
+            After::Failed => Vec::new(),
+            After::Stopped | After::Quarantined => vec![Action::Refuse],
         },
         State::Backoff | State::Failed if left.is_zero() => vec![it.start()],
         State::Backoff if it.is_automatic && left <= policy.restart_wait_max => Vec::new(),
@@ -387,6 +405,7 @@ fn started(it: &mut Machine, now: Now) -> Vec<Action> {
     }
     it.state = State::Ready;
     it.ready_since = Some(now.at);
+    it.well_since = Some(now.at);
     let mut actions = vec![Action::Serve];
     if std::mem::replace(&mut it.has_told, false) {
         actions.push(Action::TellRecovered);
@@ -457,12 +476,13 @@ fn check_passed(it: &mut Machine) -> Vec<Action> {
     Vec::new()
 }
 
-fn check_failed(policy: &Policy, it: &mut Machine) -> Vec<Action> {
+fn check_failed(policy: &Policy, it: &mut Machine, now: Now) -> Vec<Action> {
     if !it.state.is_up() {
         return Vec::new();
     }
     it.state = State::Degraded;
     it.checks_failed += 1;
+    it.well_since = Some(now.at);
     if it.checks_failed < policy.checks_failed_max {
         return Vec::new();
     }

@@ -13,8 +13,8 @@ use crate::upstream::{self, Session};
 
 use super::Error;
 use super::balance::{Candidate, choose};
-use super::breaker::Breaker;
-use super::keeper::{Keeper, Message, Run, View};
+use super::breaker::{Admitted, Breaker};
+use super::keeper::{Keeper, Message, Order, Run, View};
 use super::machine::State;
 use super::pool::Servers;
 use super::retry_budget::RetryBudget;
@@ -39,6 +39,8 @@ pub(super) struct Place {
     sticky: Mutex<VecDeque<(u64, usize)>>,
     /// Whether its tools look like those of a server that keeps state.
     looks_stateful: AtomicBool,
+    /// The operator has stopped the one whose place this is, or taken it out of use.
+    is_held: AtomicBool,
     pub(super) retries: RetryBudget,
 }
 
@@ -65,6 +67,7 @@ impl Place {
             turn: AtomicUsize::new(0),
             sticky: Mutex::default(),
             looks_stateful: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
         };
         place.add_instance(tasks);
         place
@@ -112,12 +115,34 @@ impl Place {
         Some(instance)
     }
 
+    /// What the operator said of the server whose place this is holds on, although its entry is another now.
+    pub(super) fn take_over(&self, old: &Self) {
+        let view = old.first().view.borrow().clone();
+        let order = if view.state == State::Quarantined {
+            Order::Quarantine(view.why_quarantined)
+        } else if view.state == State::Stopped && old.server.start != StartMode::Manual {
+            Order::Stop
+        } else if view.is_kept && self.server.start != StartMode::Eager {
+            Order::Start
+        } else {
+            return;
+        };
+        self.is_held.store(order != Order::Start, Ordering::Relaxed);
+        let (done, _nobody_waits) = oneshot::channel();
+        // It is the first message of a keeper that was just made.
+        let _sent = self.first().keeper.try_send(Message::Order(order, done));
+    }
+
     pub(super) fn instances(&self) -> Vec<Arc<Instance>> {
         self.instances.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn first(&self) -> Arc<Instance> {
         self.instances.read().unwrap_or_else(PoisonError::into_inner)[0].clone()
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Relaxed)
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -133,30 +158,34 @@ impl Place {
         if let Ok(slot) = self.slots.try_acquire() {
             return Ok(slot);
         }
-        let busy = || Error::Busy {
+        if self.server.instances_max > 1 && !self.is_stateful() {
+            self.scale_up(&self.instances());
+        }
+        let busy = |waited| Error::Busy {
             server: self.server.spec.server.clone(),
             in_flight: self.in_flight(),
             waiting: self.waiting(),
+            waited,
         };
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.server.queue_len_max {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(busy());
+            return Err(busy(None));
         }
         let _waiting = Waiting(&self.waiting);
         tokio::select! {
-            slot = self.slots.acquire() => slot.map_err(|_| busy()),
-            () = tokio::time::sleep(self.server.queue_timeout) => Err(busy()),
+            slot = self.slots.acquire() => slot.map_err(|_| busy(None)),
+            () = tokio::time::sleep(self.server.queue_timeout) => Err(busy(Some(self.server.queue_timeout))),
             () = cancel.cancelled() => Err(super::pool::cancelled(&self.server.spec.server)),
         }
     }
 
     /// The instance for a call of this client.
     pub(super) fn choose(&self, client: Option<u64>) -> Arc<Instance> {
-        let instances = self.instances.read().unwrap_or_else(PoisonError::into_inner);
         if self.server.instances_max <= 1 {
-            return instances[0].clone();
+            return self.first();
         }
-        let instances = instances.clone();
+        // A copy: to add one, the list must not be held.
+        let instances = self.instances();
         match client.filter(|_| self.is_stateful()) {
             Some(client) => self.choose_for(client, instances),
             None => self.choose_any(&instances),
@@ -164,30 +193,36 @@ impl Place {
     }
 
     fn choose_any(&self, instances: &[Arc<Instance>]) -> Arc<Instance> {
-        let candidates: Vec<Candidate> = instances.iter().map(|one| one.candidate()).collect();
-        let running = candidates.iter().filter(|one| one.is_up);
-        let all_busy = running.clone().count() > 0
-            && running.clone().all(|one| one.in_flight >= self.server.scale_up_calls.max(1));
-        if all_busy {
-            // Behind: the call that notices it goes to one that runs, and finds out no later than the others.
-            self.scale_up(instances);
-        }
+        let calls_max = self.server.calls_in_flight_max;
+        let candidates: Vec<Candidate> = instances.iter().map(|one| one.candidate(calls_max)).collect();
+        // Behind: the call that notices it goes to one that runs, and finds out no later than the others.
+        self.scale_up(instances);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let at = choose(self.server.balance, &candidates, turn).unwrap_or(0);
         instances[at].clone()
     }
 
-    /// Wakes a resting instance, or adds one.
+    /// Wakes a resting instance, or adds one, when those that run or are on their way have more to do than they should.
     fn scale_up(&self, instances: &[Arc<Instance>]) {
-        let states = instances.iter().map(|one| one.view.borrow().state);
-        if states.clone().any(|state| state == State::Starting) {
+        let states = || instances.iter().map(|one| (one.view.borrow().state, one.usage.is_wanted()));
+        // One that does not start would not start twice either.
+        if states().any(|(state, _)| matches!(state, State::Backoff | State::Failed)) {
             return;
         }
-        let resting = instances.iter().find(|one| one.view.borrow().state == State::Dormant).cloned();
+        let is_active = |(state, is_wanted): &(State, bool)| state.is_up() || *state == State::Starting || *is_wanted;
+        let active = states().filter(is_active).count();
+        let calls_each = self.server.scale_up_calls.min(self.server.calls_in_flight_max).max(1);
+        let calls = self.in_flight() + self.waiting() + 1;
+        if active == 0 || calls <= active * calls_each {
+            return;
+        }
+        let is_resting = |one: &&Arc<Instance>| one.view.borrow().state == State::Dormant && !one.usage.is_wanted();
+        let resting = instances.iter().find(is_resting).cloned();
         let instance = resting.or_else(|| self.others.upgrade()?.add_instance_of(self));
         if let Some(instance) = instance {
             let (waiter, _nobody_waits) = oneshot::channel();
-            let _busy = instance.keeper.try_send(Message::Wake(waiter));
+            let is_sent = instance.keeper.try_send(Message::Wake(waiter)).is_ok();
+            instance.usage.is_called_up.store(is_sent, Ordering::Relaxed);
         }
     }
 
@@ -238,13 +273,15 @@ impl Place {
 }
 
 impl Instance {
-    fn candidate(&self) -> Candidate {
+    fn candidate(&self, calls_max: usize) -> Candidate {
         let view = self.view.borrow();
+        let in_flight = self.usage.in_flight.load(Ordering::Relaxed);
         let is_usable = !matches!(view.state, State::Stopped | State::Failed | State::Quarantined | State::Stopping);
         Candidate {
-            is_usable: is_usable && self.breaker.is_closed(),
+            is_usable: is_usable && self.breaker.would_admit(Instant::now()),
             is_up: view.state.is_up(),
-            in_flight: self.usage.in_flight.load(Ordering::Relaxed),
+            is_full: in_flight >= calls_max,
+            in_flight,
             ewma: self.usage.ewma(),
         }
     }
@@ -266,7 +303,7 @@ impl Instance {
     }
 
     /// Lets a call through, unless the breaker is open.
-    pub(super) fn admit(&self, server: &PoolServer) -> Result<(), Error> {
+    pub(super) fn admit(&self, server: &PoolServer) -> Result<Admitted<'_>, Error> {
         self.breaker.admit(Instant::now()).map_err(|retry_in| Error::Spared {
             server: server.spec.server.clone(),
             retry_in,
@@ -275,26 +312,26 @@ impl Instance {
     }
 
     /// Notes how a call went.
-    pub(super) fn note(&self, ended: &Result<upstream::Answer, upstream::Error>, took: std::time::Duration) {
+    pub(super) fn note(
+        &self,
+        admitted: Admitted<'_>,
+        ended: &Result<upstream::Answer, upstream::Error>,
+        took: std::time::Duration,
+    ) {
         let is_good = match ended {
             Ok(_) | Err(upstream::Error::Refused { .. }) => {
                 self.usage.note_answer(took);
                 true
             }
             // Cancelled by the caller, or too long for our limit: says nothing of the server. A death is the keeper's matter.
-            Err(upstream::Error::Cancelled { .. } | upstream::Error::AnswerTooLong { .. }) => {
-                return self.breaker.forget();
-            }
-            Err(upstream::Error::Died { .. }) => {
-                self.usage.note_fault("it died");
-                return self.breaker.forget();
-            }
+            Err(upstream::Error::Cancelled { .. } | upstream::Error::AnswerTooLong { .. }) => return,
+            Err(upstream::Error::Died { .. }) => return self.usage.note_fault("it died"),
             Err(fault) => {
                 self.usage.note_fault(&fault.to_string());
                 false
             }
         };
-        if self.breaker.note(is_good, Instant::now()) {
+        if admitted.note(is_good, Instant::now()) {
             let _busy = self.keeper.try_send(Message::LookAtBreaker);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,8 +27,6 @@ use super::{Error, chance};
 const ATTEMPTS_MAX: u32 = 3;
 /// Wait before the second attempt; doubled before each further one.
 const RETRY_WAIT_FIRST: Duration = Duration::from_millis(100);
-/// How long calls of a server that a reload took away may go on; then it is stopped under them.
-const LEAVING_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at whether they have ended.
 const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
@@ -144,27 +142,34 @@ impl Pool {
                 None => applied.added.push(name.clone()),
             }
             let place = Place::new(server, shared.world.clone(), Arc::downgrade(shared), &mut tasks);
+            if let Some(old) = leaving.last().filter(|_| applied.changed.last() == Some(&name)) {
+                place.take_over(old);
+            }
             places.insert(name, Arc::new(place));
         }
         applied.removed = left.keys().cloned().collect();
         leaving.extend(left.into_values());
         for place in leaving {
-            tasks.spawn(leave(place));
+            tasks.spawn(leave(place, Arc::downgrade(shared)));
         }
         drop(tasks);
         *shared.places_mut() = places;
         applied
     }
 
-    /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does
-    /// not start is told in the log and tried again by itself.
+    /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does not start is told in the log and tried again by itself.
     ///
     /// Cancel safe: those not yet asked stay as they are.
     pub async fn start_eager(&self) {
         let gate = Arc::new(Semaphore::new(self.servers.world.starts_in_parallel.max(1)));
         let mut starts = JoinSet::new();
         for place in self.servers.places().values() {
-            if place.server.start != StartMode::Eager || place.server.refusal.is_some() {
+            // Not what the operator has stopped, or what was left alone: this is also called after each reload.
+            let is_left = match place.first().view.borrow() {
+                view if view.is_kept => true,
+                view => matches!(view.state, State::Stopped | State::Quarantined | State::Failed) || place.is_held(),
+            };
+            if place.server.start != StartMode::Eager || place.server.refusal.is_some() || is_left {
                 continue;
             }
             let (gate, place) = (gate.clone(), place.clone());
@@ -239,10 +244,12 @@ impl Pool {
         if is_manual && is_down {
             order(&place, Order::Start).await?;
         }
+        // It does not come to rest while it lists.
+        let in_use = instance.usage.begin();
         let session = instance.session(&place.server, &CancellationToken::new()).await?;
         let listing = session.list_tools(place.server.list_timeout, self.servers.world.salvage).await;
         let hello = session.hello().clone();
-        drop(session);
+        drop((session, in_use));
         if let Ok(listing) = &listing {
             place.note_tools(listing.tools.iter().map(|tool| tool.key.tool.as_str()));
         }
@@ -280,7 +287,7 @@ impl Pool {
     pub fn is_usable(&self, server: &ServerName) -> bool {
         let is_open = |one: &Arc<Instance>| match one.view.borrow().state {
             State::Dormant | State::Starting | State::Ready | State::Degraded | State::Stopping => {
-                one.breaker.is_closed()
+                one.breaker.would_admit(Instant::now())
             }
             State::Stopped | State::Backoff | State::Failed | State::Quarantined => false,
         };
@@ -314,7 +321,7 @@ impl Pool {
     ///
     /// Cancel safe: what was ordered goes on.
     pub async fn start(&self, names: &[ServerName]) -> Vec<(ServerName, Result<(), Error>)> {
-        self.order_all(names, Order::Start, false).await
+        self.order_all(&self.servers.with_needed(names), Order::Start, false).await
     }
 
     /// Stops these servers, those that need others first. Calls do not start them again. Waits until each is gone.
@@ -436,6 +443,23 @@ impl Servers {
         }
     }
 
+    /// These servers and those that they need, but for what is in quarantine.
+    fn with_needed(&self, names: &[ServerName]) -> Vec<ServerName> {
+        let places = self.places();
+        let mut all = names.to_vec();
+        let mut at = 0;
+        while let Some(place) = all.get(at).map(|name| places.get(name)) {
+            let is_out = |name: &ServerName| {
+                places.get(name).is_some_and(|one| one.first().view.borrow().state == State::Quarantined)
+            };
+            let needed = place.into_iter().flat_map(|place| &place.server.depends_on);
+            let new: Vec<ServerName> = needed.filter(|name| !all.contains(name) && !is_out(name)).cloned().collect();
+            all.extend(new);
+            at += 1;
+        }
+        all
+    }
+
     fn layers(&self) -> Vec<Vec<ServerName>> {
         let needs = self.places().iter().map(|(name, place)| (name.clone(), place.server.depends_on.clone())).collect();
         layers(&needs)
@@ -498,20 +522,14 @@ async fn attempt(
     options: &CallOptions,
     is_first: bool,
 ) -> Result<Answer, Error> {
-    instance.admit(&place.server)?;
+    let admitted = instance.admit(&place.server)?;
     let usage = &instance.usage;
     usage.calls.fetch_add(u64::from(is_first), Ordering::Relaxed);
     let _in_flight = usage.begin();
-    let session = match instance.session(&place.server, &call.cancel).await {
-        Ok(session) => session,
-        Err(fault) => {
-            instance.breaker.forget();
-            return Err(fault);
-        }
-    };
+    let session = instance.session(&place.server, &call.cancel).await?;
     let started = Instant::now();
     let ended = session.call_tool(call.tool, call.arguments, options).await;
-    instance.note(&ended, started.elapsed());
+    instance.note(admitted, &ended, started.elapsed());
     Ok(ended?)
 }
 
@@ -549,14 +567,13 @@ async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
     }
 }
 
-/// Ends a server that a reload took away: once its calls are done, or have had their time.
-async fn leave(place: Arc<Place>) {
-    let quiet = async {
-        while place.in_flight() > 0 {
-            tokio::time::sleep(LEAVING_LOOK).await;
-        }
-    };
-    let _still_busy = tokio::time::timeout(LEAVING_MAX, quiet).await;
+/// Ends a server that a reload took away: once its calls are done, those too that wait for their turn. Each of them has its own
+/// time limit; when mcporch stops, none has any time left.
+async fn leave(place: Arc<Place>, others: Weak<Servers>) {
+    let is_stopping = || others.upgrade().is_none_or(|others| others.is_stopping.load(Ordering::Relaxed));
+    while place.in_flight() + place.waiting() > 0 && !is_stopping() {
+        tokio::time::sleep(LEAVING_LOOK).await;
+    }
     end(&place).await;
 }
 

@@ -87,7 +87,7 @@ pub struct ServerStatus {
     pub memory_bytes: Option<u64>,
     /// How often it was started.
     pub starts: u64,
-    /// Starts after the first of each instance.
+    /// Starts that followed a failure, or that the operator asked for while it ran; being woken from rest is none.
     pub restarts: u64,
     /// Calls it was given.
     pub calls: u64,
@@ -152,7 +152,9 @@ pub(super) fn of_server(name: &ServerName, place: &Place) -> ServerStatus {
     let cpu: Vec<f64> = views.iter().filter_map(|one| one.cpu_percent).collect();
     let memory: Vec<u64> = views.iter().filter_map(|one| one.memory_bytes).collect();
     let quarantine = (state == ServerState::Quarantined).then(|| view.why_quarantined.clone());
-    let fault = || view.fault.as_ref().filter(|_| state != ServerState::Ready).map(|fault| error_chain(&**fault));
+    // What was wrong before it was stopped or came to rest is told by its log.
+    let is_fine = matches!(state, ServerState::Ready | ServerState::Stopped | ServerState::Dormant);
+    let fault = || view.fault.as_ref().filter(|_| !is_fine).map(|fault| error_chain(&**fault));
     ServerStatus {
         server: name.clone(),
         state: if is_refused { ServerState::Refused } else { state },

@@ -191,6 +191,31 @@ fn checks_count_only_in_a_row_and_restarts_only_without_a_healthy_time() {
 }
 
 #[test]
+fn a_time_with_failed_checks_is_no_healthy_time() {
+    // Up for longer than `healthy_after` each time, and never well.
+    let failing = [(30_000, Event::CheckFailed), (30_000, Event::CheckFailed), (1, Event::Tick)];
+    let mut events = vec![(0, Event::Start), (5, Event::Started)];
+    for _ in 0..4 {
+        events.extend(failing);
+        events.extend([(30_000, Event::CheckFailed), (5, Event::StopDone), (5, Event::Started)]);
+    }
+    let (states, _) = play(false, &events);
+    assert_eq!(states.last(), Some(&State::Failed));
+}
+
+#[test]
+fn who_asks_while_a_failed_one_goes_down_hears_what_failed() {
+    let mut events = vec![(0, Event::Start), (5, Event::Started)];
+    for _ in 0..4 {
+        events.extend([(10, Event::CheckFailed); 3]);
+        events.extend([(5, Event::Wanted), (5, Event::StopDone), (5, Event::Started)]);
+    }
+    let (states, actions) = play(false, &events);
+    assert_eq!(states.last(), Some(&State::Failed));
+    assert_eq!(actions.iter().filter(|action| **action == Action::Refuse).count(), 1);
+}
+
+#[test]
 fn what_the_operator_stopped_no_call_starts() {
     let events = [(0, Event::Wanted), (5, Event::Started), (5, Event::Stop), (5, Event::StopDone), (5, Event::Wanted)];
     let (states, actions) = play(false, &events);
@@ -355,19 +380,45 @@ const BREAKER: BreakerPolicy = BreakerPolicy {
     probe_max: Duration::from_secs(30),
 };
 
+fn noted(breaker: &Breaker, is_good: bool, now: Instant) -> bool {
+    breaker.admit(now).expect("it lets calls through").note(is_good, now)
+}
+
+#[test]
+fn a_probe_whose_caller_is_gone_makes_room_for_the_next() {
+    let breaker = Breaker::new(BREAKER);
+    let now = Instant::now();
+    for _ in 0..5 {
+        noted(&breaker, false, now);
+    }
+    let later = now + Duration::from_secs(1);
+    drop(breaker.admit(later).unwrap());
+    assert!(breaker.admit(later).is_ok());
+}
+
+#[test]
+fn calls_that_fail_together_spare_it_for_the_first_wait_alone() {
+    let breaker = Breaker::new(BREAKER);
+    let now = Instant::now();
+    let all: Vec<_> = (0..64).map(|_| breaker.admit(now).unwrap()).collect();
+    let opened: Vec<bool> = all.into_iter().map(|one| one.note(false, now)).collect();
+    assert_eq!(opened.iter().filter(|opened| **opened).count(), 1);
+    assert_eq!(breaker.admit(now).err(), Some(Duration::from_secs(1)));
+}
+
 #[test]
 fn five_failures_in_a_row_open_the_breaker_and_one_good_call_closes_it() {
     let breaker = Breaker::new(BREAKER);
     let now = Instant::now();
-    let opened: Vec<bool> = (0..5).map(|_| breaker.note(false, now)).collect();
+    let opened: Vec<bool> = (0..5).map(|_| noted(&breaker, false, now)).collect();
     assert_eq!(opened, [false, false, false, false, true]);
-    assert_eq!(breaker.admit(now), Err(Duration::from_secs(1)));
+    assert_eq!(breaker.admit(now).err(), Some(Duration::from_secs(1)));
     let later = now + Duration::from_secs(1);
-    assert_eq!(breaker.admit(later), Ok(()));
+    let probe = breaker.admit(later).unwrap();
     // One at a time.
-    assert!(breaker.admit(later).is_err());
-    assert!(breaker.note(true, later));
-    assert_eq!(breaker.admit(later), Ok(()));
+    assert!(!breaker.would_admit(later) && breaker.admit(later).is_err());
+    assert!(probe.note(true, later));
+    assert!(breaker.is_closed() && breaker.admit(later).is_ok());
 }
 
 #[test]
@@ -375,15 +426,14 @@ fn a_probe_that_fails_doubles_the_wait() {
     let breaker = Breaker::new(BREAKER);
     let mut now = Instant::now();
     for _ in 0..5 {
-        breaker.note(false, now);
+        noted(&breaker, false, now);
     }
     let mut waits = Vec::new();
     for _ in 0..7 {
         let wait = breaker.admit(now).unwrap_err();
         waits.push(wait.as_secs());
         now += wait;
-        breaker.admit(now).unwrap();
-        assert!(!breaker.note(false, now));
+        assert!(!noted(&breaker, false, now));
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
 }
@@ -393,7 +443,7 @@ fn every_second_call_that_fails_opens_it_by_the_share() {
     let check = |failing: &[bool], is_open: bool| {
         let breaker = Breaker::new(BREAKER);
         let now = Instant::now();
-        let has_opened = failing.iter().any(|fails| breaker.note(!fails, now));
+        let has_opened = failing.iter().any(|fails| noted(&breaker, !fails, now));
         assert_eq!(has_opened, is_open, "{failing:?}");
     };
     check(&[true, true, false].repeat(8), true);
@@ -406,8 +456,8 @@ fn old_failures_do_not_count() {
     let breaker = Breaker::new(BREAKER);
     let mut now = Instant::now();
     for _ in 0..40 {
-        breaker.note(false, now);
-        breaker.note(true, now);
+        noted(&breaker, false, now);
+        noted(&breaker, true, now);
         now += Duration::from_secs(10);
     }
     assert!(breaker.is_closed());
@@ -427,11 +477,14 @@ fn a_fifth_of_the_calls_may_be_retries() {
 }
 
 fn choice(balance: Balance, candidates: &[(bool, bool, usize)], turn: usize) -> Option<usize> {
-    let candidates: Vec<Candidate> = candidates
-        .iter()
-        .map(|&(is_usable, is_up, in_flight)| Candidate { is_usable, is_up, in_flight, ewma: PeakEwma::default() })
-        .collect();
-    choose(balance, &candidates, turn)
+    let candidate = |&(is_usable, is_up, in_flight): &(bool, bool, usize)| Candidate {
+        is_usable,
+        is_up,
+        is_full: in_flight >= 10,
+        in_flight,
+        ewma: PeakEwma::default(),
+    };
+    choose(balance, &candidates.iter().map(candidate).collect::<Vec<_>>(), turn)
 }
 
 #[test]
@@ -439,6 +492,9 @@ fn the_least_busy_that_is_up_is_chosen() {
     assert_eq!(choice(Balance::LeastBusy, &[(true, true, 2), (true, true, 1), (true, false, 0)], 0), Some(1));
     assert_eq!(choice(Balance::LeastBusy, &[(true, false, 0), (false, true, 0)], 0), Some(0));
     assert_eq!(choice(Balance::LeastBusy, &[(false, true, 0)], 0), None);
+    // One that is full is chosen when nothing else is left.
+    assert_eq!(choice(Balance::RoundRobin, &[(true, true, 10), (true, false, 3)], 0), Some(1));
+    assert_eq!(choice(Balance::RoundRobin, &[(true, true, 10), (false, false, 0)], 0), Some(0));
 }
 
 #[test]
@@ -455,7 +511,7 @@ fn a_slow_answer_counts_at_once_and_is_forgotten_slowly() {
     slow.note(Duration::from_secs(1), now);
     fast.note(Duration::from_millis(5), now);
     let candidates = |slow: PeakEwma, fast: PeakEwma, fast_in_flight: usize| {
-        let of = |ewma, in_flight| Candidate { is_usable: true, is_up: true, in_flight, ewma };
+        let of = |ewma, in_flight| Candidate { is_usable: true, is_up: true, is_full: false, in_flight, ewma };
         choose(Balance::PeakEwma, &[of(slow, 0), of(fast, fast_in_flight)], 0)
     };
     assert_eq!(candidates(slow, fast, 50), Some(1));

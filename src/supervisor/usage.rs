@@ -1,6 +1,6 @@
 //! How much one instance is used: counters that callers write and the keeper reads.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub(super) struct Usage {
     pub(super) answered: AtomicU64,
     pub(super) errors: AtomicU64,
     pub(super) in_flight: AtomicUsize,
+    /// Its keeper was told to start it, and has not read that yet.
+    pub(super) is_called_up: AtomicBool,
     epoch: Instant,
     last_used_ms: AtomicU64,
     ewma: Mutex<PeakEwma>,
@@ -28,6 +30,7 @@ impl Usage {
             answered: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
+            is_called_up: AtomicBool::new(false),
             epoch: Instant::now(),
             last_used_ms: AtomicU64::new(0),
             ewma: Mutex::default(),
@@ -46,6 +49,11 @@ impl Usage {
 
     pub(super) fn is_in_use(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether somebody has reason to expect it up soon, if it is not.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_in_use() || self.is_called_up.load(Ordering::Relaxed)
     }
 
     pub(super) fn ewma(&self) -> PeakEwma {

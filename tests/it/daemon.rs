@@ -19,8 +19,8 @@ use crate::harness::{
 const DAY: &str = "2024-02-29";
 
 /// A home whose clients share a daemon; whatever happens, the daemon is gone when this is.
-struct Shared {
-    home: Home,
+pub(crate) struct Shared {
+    pub(crate) home: Home,
 }
 
 impl Shared {
@@ -32,7 +32,7 @@ impl Shared {
         Self::over(home)
     }
 
-    fn over(home: Home) -> Self {
+    pub(crate) fn over(home: Home) -> Self {
         let run = format!("daemon.run_folder={}", home.file("run").display());
         Self { home: home.set(&run).set("servers.close_grace_ms=200").set("servers.term_grace_ms=200") }
     }
@@ -46,7 +46,7 @@ impl Shared {
         Client::start(self.home.shared_command())
     }
 
-    fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         self.client().past_hello()
     }
 
@@ -60,11 +60,11 @@ impl Shared {
     }
 
     /// The process that took the lock last.
-    fn daemon(&self) -> u32 {
+    pub(crate) fn daemon(&self) -> u32 {
         std::fs::read_to_string(self.file_ending("lock").unwrap()).unwrap().parse().unwrap()
     }
 
-    fn ask(&self, method: &str) -> Value {
+    pub(crate) fn ask(&self, method: &str) -> Value {
         request(&self.socket(), method, Value::Null, PATIENCE).unwrap()
     }
 
@@ -73,13 +73,13 @@ impl Shared {
         wait_for(key, || (self.ask("status")["daemon"][key] == expected).then_some(()));
     }
 
-    fn kill_daemon(&self) {
+    pub(crate) fn kill_daemon(&self) {
         let pid = self.daemon();
         signal(pid, rustix::process::Signal::KILL);
         wait_until_gone(&[pid]);
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.home.file("home/logs/daemon.log")).unwrap_or_default()
     }
 
@@ -110,7 +110,7 @@ impl Drop for Shared {
     }
 }
 
-fn signal(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }

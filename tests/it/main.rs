@@ -17,6 +17,10 @@ mod protocol;
 mod routing;
 mod secrets;
 mod steps;
+#[cfg(target_os = "linux")]
+mod supervision;
+#[cfg(target_os = "linux")]
+mod supervision_faults;
 mod test_command;
 mod tidy;
 #[cfg(unix)]

@@ -49,6 +49,14 @@ impl Home {
         self
     }
 
+    /// Another entry from the next [`Home::write_registry`] on; none takes the server out.
+    pub(crate) fn change(&mut self, name: &str, entry: Option<Value>) {
+        match entry {
+            Some(entry) => drop(self.servers.insert(name.to_owned(), entry)),
+            None => drop(self.servers.remove(name)),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -63,13 +71,23 @@ impl Home {
         command
     }
 
-    /// mcporch as users start it: it may start a daemon, which the test must end.
-    pub(crate) fn shared_command(&self) -> Command {
+    pub(crate) fn write_registry(&self) {
         let registry = self.file("registry.json");
         // Put in place whole: another process of the same test may be reading it.
         let fresh = self.file(&format!("registry.{:?}", std::thread::current().id()));
         std::fs::write(&fresh, json!({"mcpServers": self.servers}).to_string()).unwrap();
         std::fs::rename(&fresh, &registry).unwrap();
+    }
+
+    /// mcporch as users start it: it may start a daemon, which the test must end.
+    pub(crate) fn shared_command(&self) -> Command {
+        self.write_registry();
+        self.command_as_it_is()
+    }
+
+    /// The same, over the registry as it stands on the disk.
+    fn command_as_it_is(&self) -> Command {
+        let registry = self.file("registry.json");
         let mut command = Command::new(program());
         // A test must not depend on who runs it: no variables but those that programs need to run at all.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());
@@ -88,6 +106,16 @@ impl Home {
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran::of(&self.command().args(args).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// The same as [`Home::run`], with the daemon where the command has to do with it.
+    pub(crate) fn run_shared(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.shared_command().args(args).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// The same, over the registry as it stands on the disk.
+    pub(crate) fn run_as_it_is(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.command_as_it_is().args(args).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Starts mcporch as a client would.
@@ -113,7 +141,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -23,6 +23,7 @@ use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, Se
 use crate::{embedder, index, isolation};
 
 use super::pool_servers::{pool_servers, refusal};
+use super::quarantine::Quarantine;
 use super::{Ancestry, care, events, health};
 
 /// Longest wait for what is not known yet, before an answer says that nothing is known.
@@ -80,32 +81,25 @@ impl App {
         let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
+        let (quarantine, damaged) = Quarantine::read(config.home.quarantine());
+        warnings.extend(damaged);
+        let held = quarantine.held();
         let world = World {
             salvage,
             path: path.clone(),
-            events: events::sink(news.clone(), server_logs.clone(), alerts.clone()),
+            events: events::sink(news.clone(), server_logs.clone(), alerts.clone(), quarantine),
             now: unix_now,
             measure,
             http_get: health::http_get(),
             starts_in_parallel: settings.servers.starts_in_parallel,
         };
         let pool = Arc::new(Pool::new(pool_servers, world));
+        pool.hold(&held);
 
         let embedder = Arc::new(LazyEmbedder::new(embedder_options(config)));
         let sources = sources(&servers, salvage);
-        let write_path = reconcile::Settings {
-            index: index::Options {
-                kind: index_kind(settings.index.kind),
-                exact_tools_max: settings.index.exact_tools_max,
-            },
-            salvage,
-            starts_in_parallel: settings.servers.starts_in_parallel,
-            refresh_after: settings.servers.refresh_after,
-            embed_threads: settings.embedder.threads,
-            overrides: config.tool_overrides.iter().map(tool_override).collect(),
-            now: unix_now,
-        };
-        let (reconciler, known) = Reconciler::new(write_path, sources, catalog, embedder.clone(), pool.clone());
+        let (reconciler, known) =
+            Reconciler::new(write_path(config, salvage), sources, catalog, embedder.clone(), pool.clone());
         let reconciler = Arc::new(reconciler);
         let history = open_history(config);
         let operations = Operations::new(
@@ -175,6 +169,22 @@ impl App {
         if let Some(logs) = &self.server_logs {
             logs.stop().await;
         }
+    }
+}
+
+fn write_path(config: &Config, salvage: SalvageLimits) -> reconcile::Settings {
+    let settings = &config.settings;
+    reconcile::Settings {
+        index: index::Options {
+            kind: index_kind(settings.index.kind),
+            exact_tools_max: settings.index.exact_tools_max,
+        },
+        salvage,
+        starts_in_parallel: settings.servers.starts_in_parallel,
+        refresh_after: settings.servers.refresh_after,
+        embed_threads: settings.embedder.threads,
+        overrides: config.tool_overrides.iter().map(tool_override).collect(),
+        now: unix_now,
     }
 }
 

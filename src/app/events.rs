@@ -9,16 +9,20 @@ use crate::reconcile::News;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::Event;
 
+use super::quarantine::Quarantine;
+
 /// Takes the news of the pool. Never blocks.
 pub(super) fn sink(
     news: Arc<News>,
     logs: Option<Arc<ServerLogs>>,
     alerts: Arc<Alerts>,
+    quarantine: Quarantine,
 ) -> Arc<dyn Fn(Event) + Send + Sync> {
     Arc::new(move |event| {
         if let Some(logs) = &logs {
             tell_story(logs, &event);
         }
+        keep(&quarantine, &event);
         raise(&alerts, &event);
         news.push(event);
     })
@@ -35,6 +39,17 @@ fn tell_story(logs: &ServerLogs, event: &Event) {
         Event::Told(server, line) => logs.of(server).tell(line),
         // Their stories come as lines of their own.
         Event::Crashed(..) | Event::Recovered(_) | Event::OverLimit(..) | Event::Quarantined(..) => {}
+        Event::Released(server) => logs.of(server).tell("out of quarantine"),
+    }
+}
+
+/// The operator's word is written down before he is told that it was taken: one small file, now and then.
+fn keep(quarantine: &Quarantine, event: &Event) {
+    match event {
+        Event::Quarantined(server, why) => quarantine.add(server, why),
+        Event::Released(server) => quarantine.release(server),
+        Event::Started(..) | Event::ToolsChanged(_) | Event::Told(..) | Event::Crashed(..) => {}
+        Event::Recovered(_) | Event::OverLimit(..) => {}
     }
 }
 
@@ -46,7 +61,7 @@ fn raise(alerts: &Alerts, event: &Event) {
             (server, Occasion::Quarantined, format!("server {server} was taken out of use: {why}"))
         }
         Event::OverLimit(server, text) => (server, Occasion::OverLimit, text.clone()),
-        Event::Started(..) | Event::ToolsChanged(_) | Event::Told(..) => return,
+        Event::Started(..) | Event::ToolsChanged(_) | Event::Told(..) | Event::Released(_) => return,
     };
     alerts.raise(alert(server, occasion, text));
 }

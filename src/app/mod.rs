@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod health;
 mod pool_servers;
+mod quarantine;
 mod reload;
 mod run;
 

@@ -61,6 +61,12 @@ impl Home {
         self.root.join("history.db")
     }
 
+    /// `quarantine.json`: servers that the operator has taken out of use.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine.json")
+    }
+
     /// `logs/`.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -42,7 +42,7 @@ impl News {
                 Event::ToolsChanged(server) => waiting.entry(server).or_default().has_changed_tools = true,
                 // What concerns its tools alone is news here.
                 Event::Told(..) | Event::Crashed(..) | Event::Recovered(_) => return,
-                Event::OverLimit(..) | Event::Quarantined(..) => return,
+                Event::OverLimit(..) | Event::Quarantined(..) | Event::Released(_) => return,
             }
         }
         self.arrived.notify_one();

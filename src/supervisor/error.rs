@@ -47,6 +47,16 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether nothing was started: something that the server needs is missing.
+    #[must_use]
+    pub fn is_before_the_start(&self) -> bool {
+        match self {
+            Self::Dependency { .. } => true,
+            Self::Session(fault) => fault.is_before_the_start(),
+            Self::Checks { .. } | Self::Memory { .. } => false,
+        }
+    }
+
     /// The same without what the server itself wrote: for news that leave the machine.
     #[must_use]
     pub fn without_stderr(&self) -> String {
@@ -85,7 +95,9 @@ pub enum Error {
         why: String,
     },
     /// The operator stopped it.
-    #[error("server {server} was stopped by the operator; `mcporch start --server {server}` starts it")]
+    #[error(
+        "server {server} is stopped: the operator said so, or only he starts it; `mcporch start --server {server}` does"
+    )]
     Stopped {
         /// Which one.
         server: ServerName,

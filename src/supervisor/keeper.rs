@@ -35,6 +35,8 @@ pub(super) enum Order {
     Stop,
     Restart,
     Quarantine(String),
+    /// As before: out of use already when this keeper came to be.
+    Hold(String),
 }
 
 /// What others ask of the keeper.
@@ -206,14 +208,23 @@ impl Keeper {
                 }
             }
             Message::Order(order, done) => {
+                let name = self.server.spec.server.clone();
+                let was_out = self.run.machine.ends_in() == State::Quarantined;
                 let event = match order {
+                    Order::Start | Order::Restart if was_out => {
+                        (self.world.events)(Event::Released(name));
+                        machine::Event::Start
+                    }
                     Order::Start => machine::Event::Start,
                     Order::Stop => machine::Event::Stop,
                     Order::Restart => machine::Event::Restart,
                     Order::Quarantine(why) => {
                         self.story(&format!("in quarantine: {why}"));
-                        let name = self.server.spec.server.clone();
                         (self.world.events)(Event::Quarantined(name, why.clone()));
+                        self.run.why_quarantined = why;
+                        machine::Event::Quarantine
+                    }
+                    Order::Hold(why) => {
                         self.run.why_quarantined = why;
                         machine::Event::Quarantine
                     }
@@ -353,8 +364,12 @@ impl Keeper {
             Err(fault) => {
                 tracing::warn!(server.name = %self.server.spec.server, error = %error_chain(&fault), "a server did not start");
                 self.story(&format!("did not start: {}", error_chain(&fault)));
+                let event = match fault.is_before_the_start() {
+                    true => machine::Event::StartRefused,
+                    false => machine::Event::StartFailed,
+                };
                 self.run.fault = Some(Arc::new(fault));
-                self.happens(machine::Event::StartFailed);
+                self.happens(event);
             }
         }
     }
@@ -559,6 +574,7 @@ impl Keeper {
             (State::Backoff | State::Failed, Some(fault)) => {
                 Error::Down { source: fault.clone(), retry_in, has_given_up: self.run.machine.state() == State::Failed }
             }
+            (State::Dormant, Some(fault)) => Error::Down { source: fault.clone(), retry_in: None, has_given_up: false },
             _ => Error::Stopped { server },
         }
     }

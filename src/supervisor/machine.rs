@@ -80,6 +80,8 @@ pub(super) enum Event {
     Started,
     /// It did not come up.
     StartFailed,
+    /// It was not even tried: something that it needs is missing, which is no fault of its own.
+    StartRefused,
     /// The process is gone and nobody asked for it. `has_served`: it had answered a call in this life. `is_missed`: calls
     /// were in flight, or came not long ago.
     Died {
@@ -105,7 +107,7 @@ pub(super) enum Event {
 /// What is to be done, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Start a process. It will end in [`Event::Started`] or [`Event::StartFailed`].
+    /// Start a process. It will end in [`Event::Started`], [`Event::StartFailed`] or [`Event::StartRefused`].
     Spawn,
     /// Give up the start that is under way; no event follows.
     AbortStart,
@@ -317,6 +319,7 @@ pub(super) fn step(policy: &Policy, machine: &Machine, event: Event, now: Now) -
         Event::Restart => restart(&mut next),
         Event::Started => started(&mut next, now),
         Event::StartFailed => start_failed(policy, &mut next, now),
+        Event::StartRefused => start_refused(policy, &mut next, now),
         Event::Died { has_served, is_missed } => died(policy, &mut next, now, has_served, is_missed),
         Event::StopDone => stop_done(policy, &mut next, now),
         Event::CheckPassed => check_passed(&mut next),
@@ -423,6 +426,21 @@ fn start_failed(policy: &Policy, it: &mut Machine, now: Now) -> Vec<Action> {
     // One that was up before, or shall be up, is tried again by itself; one that never was waits for somebody to want it.
     let is_automatic = it.is_kept || it.is_automatic;
     it.back_off(policy, now, is_automatic);
+    vec![Action::Refuse]
+}
+
+/// Tried again by each call, which costs nothing, or from time to time where it shall be up; and never given up.
+fn start_refused(policy: &Policy, it: &mut Machine, now: Now) -> Vec<Action> {
+    if it.state != State::Starting {
+        return Vec::new();
+    }
+    if it.is_kept {
+        it.in_a_row = it.in_a_row.saturating_add(1);
+        it.back_off(policy, now, true);
+    } else {
+        it.state = State::Dormant;
+        it.is_automatic = false;
+    }
     vec![Action::Refuse]
 }
 

@@ -119,7 +119,7 @@ impl Place {
     pub(super) fn take_over(&self, old: &Self) {
         let view = old.first().view.borrow().clone();
         let order = if view.state == State::Quarantined {
-            Order::Quarantine(view.why_quarantined)
+            Order::Hold(view.why_quarantined)
         } else if view.state == State::Stopped && old.server.start != StartMode::Manual {
             Order::Stop
         } else if view.is_kept && self.server.start != StartMode::Eager {
@@ -127,6 +127,15 @@ impl Place {
         } else {
             return;
         };
+        self.begin_with(order);
+    }
+
+    /// Out of use from the beginning.
+    pub(super) fn hold(&self, why: &str) {
+        self.begin_with(Order::Hold(why.to_owned()));
+    }
+
+    fn begin_with(&self, order: Order) {
         self.is_held.store(order != Order::Start, Ordering::Relaxed);
         let (done, _nobody_waits) = oneshot::channel();
         // It is the first message of a keeper that was just made.

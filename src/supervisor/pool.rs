@@ -157,6 +157,16 @@ impl Pool {
         applied
     }
 
+    /// Takes servers out of use from the beginning, each for its reason: the operator said so in another life of mcporch.
+    pub fn hold(&self, quarantined: &BTreeMap<String, String>) {
+        let places = self.servers.places();
+        for (name, place) in &places {
+            if let Some(why) = quarantined.get(name.as_str()) {
+                place.hold(why);
+            }
+        }
+    }
+
     /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does not start is told in the log and tried again by itself.
     ///
     /// Cancel safe: those not yet asked stay as they are.
@@ -556,7 +566,7 @@ async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
             let session = instances[0].session(&place.server, &CancellationToken::new()).await;
             session.map(drop)
         }
-        Order::Stop | Order::Quarantine(_) => {
+        Order::Stop | Order::Quarantine(_) | Order::Hold(_) => {
             for instance in &instances {
                 let mut view = instance.view.clone();
                 // Bounded by the times that a stop has.

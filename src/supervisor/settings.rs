@@ -205,6 +205,8 @@ pub enum Event {
     Recovered(ServerName),
     /// The operator took it out of use, for this reason.
     Quarantined(ServerName, String),
+    /// The operator let it out again.
+    Released(ServerName),
     /// It uses more than it should; the text says what.
     OverLimit(ServerName, String),
 }

@@ -247,6 +247,24 @@ fn too_much_memory_starts_it_again_after_its_calls() {
 }
 
 #[test]
+fn what_is_missing_beside_a_server_is_no_fault_of_its_own() {
+    let mut called = Vec::new();
+    for _ in 0..20 {
+        called.extend([(5, Event::Wanted), (5, Event::StartRefused)]);
+    }
+    let (states, actions) = play(false, &called);
+    assert_eq!(states.last(), Some(&State::Dormant));
+    assert_eq!(actions.iter().filter(|action| **action == Action::Spawn).count(), 20);
+    let mut kept = vec![(0, Event::Start)];
+    for _ in 0..20 {
+        kept.extend([(5, Event::StartRefused), (60_000, Event::Tick)]);
+    }
+    let (states, actions) = play(false, &kept);
+    assert_eq!(states.last(), Some(&State::Starting));
+    assert!(!actions.contains(&Action::TellCrashed));
+}
+
+#[test]
 fn a_quarantined_one_is_let_out_by_the_operator_alone() {
     check(
         &[(0, Event::Wanted), (5, Event::Started), (5, Event::Quarantine), (5, Event::StopDone), (5, Event::Wanted)],
@@ -272,6 +290,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Quarantine),
         4 => Just(Event::Started),
         2 => Just(Event::StartFailed),
+        1 => Just(Event::StartRefused),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(has_served, is_missed)| Event::Died { has_served, is_missed }),
         4 => Just(Event::StopDone),
         1 => Just(Event::CheckPassed),
@@ -307,7 +326,7 @@ proptest! {
         for (after_ms, event) in events {
             // Only what can happen to such a process happens.
             let has_died = matches!(event, Event::Died { .. });
-            let is_of_start = matches!(event, Event::Started | Event::StartFailed);
+            let is_of_start = matches!(event, Event::Started | Event::StartFailed | Event::StartRefused);
             let is_of_run =
                 has_died || matches!(event, Event::CheckPassed | Event::CheckFailed | Event::OverLimit | Event::Idle);
             let is_impossible = (is_of_start && process != Process::Starting)
@@ -320,7 +339,7 @@ proptest! {
             waiting += u32::from(event == Event::Wanted);
             if event == Event::Started {
                 process = Process::Up;
-            } else if has_died || matches!(event, Event::StartFailed | Event::StopDone) {
+            } else if has_died || matches!(event, Event::StartFailed | Event::StartRefused | Event::StopDone) {
                 process = Process::None;
             }
             if matches!(event, Event::Stop | Event::Quarantine) {

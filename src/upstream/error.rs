@@ -180,6 +180,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing was started at all: a program, a secret or a level that it needs is not there.
+    #[must_use]
+    pub fn is_before_the_start(&self) -> bool {
+        match self {
+            Self::CommandNotFound { .. } | Self::NotAllowed { .. } | Self::Secret { .. } => true,
+            Self::SecretsTooSlow { .. } => true,
+            Self::Isolation { source, .. } => matches!(source, isolation::Error::Refused { .. }),
+            Self::Spawn { .. } | Self::Died { .. } | Self::NotReading { .. } | Self::TimedOut { .. } => false,
+            Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
+                false
+            }
+        }
+    }
+
     /// Whether the server may have begun to do what was asked: then only an idempotent call may be tried again.
     #[must_use]
     pub fn may_have_run(&self) -> bool {

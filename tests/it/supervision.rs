@@ -492,6 +492,19 @@ fn what_the_operator_said_outlives_a_changed_entry() {
 }
 
 #[test]
+fn a_quarantine_outlives_the_daemon() {
+    let shared = shared(Home::new().with("s", &["--kind", "bench"]));
+    drop(shared.connect());
+    assert_eq!(shared.home.run_shared(&["quarantine", "s", "--why", "it lies"]).code, 0);
+    shared.kill_daemon();
+    let ran = shared.home.run(&["call", "s.echo_0"]);
+    assert!(ran.code == 1 && ran.stdout.contains("it lies"), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(shared.home.run_shared(&["start", "s"]).code, 0);
+    let ran = shared.home.run(&["call", "s.echo_0"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn what_the_operator_stopped_stays_so_when_the_registry_changes() {
     let home = Home::new().with_entry("eager", demo(&[], &json!({"start": "eager"})));
     let mut shared = shared(home.set("supervision.reload_interval_s=0"));

@@ -3,7 +3,9 @@
 #[cfg(target_os = "linux")]
 mod linux {
     use crate::isolation::processes::Stat;
+    use std::io::{Read, Write};
     use std::path::PathBuf;
+    use std::process::Stdio;
 
     use crate::isolation::order::{Order, Rules};
     use crate::isolation::{Demand, Program, cgroup, container, plan, tree_usage};
@@ -99,7 +101,10 @@ mod linux {
     #[test]
     fn a_tree_is_counted_with_its_children() {
         let alone = tree_usage(std::process::id()).expect("this process lives");
-        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+        let mut child = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // What it has answered it has been started for: before that its memory may be no one's.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let own = tree_usage(child.id()).expect("the child lives");
         let both = tree_usage(std::process::id()).expect("this process lives");
         child.kill().unwrap();

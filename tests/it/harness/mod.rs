@@ -317,7 +317,8 @@ pub(crate) fn servers(pid: u32) -> Vec<u32> {
 /// Whether the process is one of ours that stands between mcporch and a server.
 pub(crate) fn is_shim(pid: u32) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).nth(1) == Some(b"__shim")
+    // While a process takes another program on, it has no arguments for a moment.
+    line.is_empty() || line.split(|byte| *byte == 0).nth(1) == Some(b"__shim")
 }
 
 /// Processes below this one, children and theirs. Linux only; empty elsewhere.

@@ -158,8 +158,12 @@ def one_round(options):
 
 
 def is_server(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return b"--fork-family" in file.read().split(b"\0")
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"--fork-family" in file.read().split(b"\0")
+    except OSError:
+        # It fell with another one of the family.
+        return False
 
 
 def main():

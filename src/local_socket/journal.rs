@@ -85,7 +85,7 @@ impl Journal {
     /// A request was read. The same id twice is kept once: its client could not tell two errors apart either.
     ///
     /// # Errors
-    /// [`Full`] when no slot is left, or the id is longer than [`Self::ID_BYTES_MAX`].
+    /// `Full` when no slot is left, or the id is longer than [`Self::ID_BYTES_MAX`].
     pub fn open(&self, id: &str) -> Result<(), Full> {
         if id.len() > Self::ID_BYTES_MAX {
             return Err(Full);

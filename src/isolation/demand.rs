@@ -59,7 +59,8 @@ pub struct Demand {
     pub level: Level,
     /// When the level cannot be had here: start it at the closest one that can (and say so in the log) instead of refusing.
     pub fallback_allowed: bool,
-    /// Memory of the whole tree in bytes: kept by a cgroup where one can be had, else the data of each process is bounded.
+    /// Memory of the whole tree in bytes: kept by a cgroup where one can be had, else the data of each process is bounded
+    /// at one and a half times that.
     pub memory_bytes_max: Option<u64>,
     /// Processor cores, a part of one too; kept by a cgroup where one can be had, else not at all.
     pub cpu_cores_max: Option<f64>,

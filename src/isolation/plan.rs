@@ -54,7 +54,11 @@ async fn at_level(level: Level, program: &Program, demand: &Demand) -> Result<Pl
         args: program.args.clone(),
         env: program.env.clone(),
         cwd: program.cwd.clone(),
-        rules: Rules { files_max: demand.files_max, data_bytes_max: demand.memory_bytes_max, ..Rules::default() },
+        rules: Rules {
+            files_max: demand.files_max,
+            data_bytes_max: demand.memory_bytes_max.map(with_headroom),
+            ..Rules::default()
+        },
     };
     let kept = |order, namespaces| Ok(Plan::Kept { order: Box::new(order), namespaces });
     if matches!(level, Level::None | Level::Basic) {
@@ -77,6 +81,13 @@ async fn at_level(level: Level, program: &Program, demand: &Demand) -> Result<Pl
             let facts = trial::facts().await;
             let order = confined(order, demand, level);
             match (&facts.namespaces, trial::bubblewrap()) {
+                (Err(why), Some(_)) if !demand.read_folders.is_empty() && !demand.fallback_allowed => {
+                    Err(Error::Refused {
+                        level,
+                        reason: format!("namespaces are refused ({why}), and bubblewrap does not keep `read_folders`"),
+                        advice: "allow unprivileged user namespaces, or take that key out".to_owned(),
+                    })
+                }
                 (Err(_), Some(bubblewrap)) => kept(wrapped(order, demand, bubblewrap), None),
                 _ => kept(order, Some(Wanted { user: facts.need_user, network: demand.network != Some(true) })),
             }
@@ -110,6 +121,12 @@ async fn level(program: &Program, demand: &Demand) -> Result<Level, Error> {
         }
     }
     Ok(Level::None)
+}
+
+/// The bound for the data of one process: half as much again, so that who looks at the whole tree can start it anew, with its
+/// calls answered, before its memory fails under it. A guess.
+fn with_headroom(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 2)
 }
 
 /// A limit that is asked for and not kept would be worse than none.

@@ -37,6 +37,8 @@ pub(super) enum Order {
     Quarantine(String),
     /// As before: out of use already when this keeper came to be.
     Hold(String),
+    /// To a further instance: its server was started again, so calls may start this one.
+    Release,
 }
 
 /// What others ask of the keeper.
@@ -211,6 +213,7 @@ impl Keeper {
                 let name = self.server.spec.server.clone();
                 let was_out = self.run.machine.ends_in() == State::Quarantined;
                 let event = match order {
+                    Order::Release => machine::Event::Release,
                     Order::Start | Order::Restart if was_out => {
                         (self.world.events)(Event::Released(name));
                         machine::Event::Start

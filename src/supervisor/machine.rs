@@ -76,6 +76,8 @@ pub(super) enum Event {
     Restart,
     /// The operator takes it out of use.
     Quarantine,
+    /// A call may start it again, after a stop or a quarantine.
+    Release,
     /// It came up.
     Started,
     /// It did not come up.
@@ -317,6 +319,7 @@ pub(super) fn step(policy: &Policy, machine: &Machine, event: Event, now: Now) -
         Event::Stop => stop(&mut next, State::Stopped, After::Stopped),
         Event::Quarantine => stop(&mut next, State::Quarantined, After::Quarantined),
         Event::Restart => restart(&mut next),
+        Event::Release => release(&mut next),
         Event::Started => started(&mut next, now),
         Event::StartFailed => start_failed(policy, &mut next, now),
         Event::StartRefused => start_refused(policy, &mut next, now),
@@ -387,6 +390,15 @@ fn stop(it: &mut Machine, end: State, after: After) -> Vec<Action> {
             vec![Action::Refuse]
         }
     }
+}
+
+fn release(it: &mut Machine) -> Vec<Action> {
+    if it.state == State::Stopping && matches!(it.after, After::Stopped | After::Quarantined) {
+        it.after = After::Dormant;
+    } else if matches!(it.state, State::Stopped | State::Quarantined) {
+        it.state = State::Dormant;
+    }
+    Vec::new()
 }
 
 fn restart(it: &mut Machine) -> Vec<Action> {

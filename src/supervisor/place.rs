@@ -79,7 +79,8 @@ impl Place {
         if instances.len() >= self.server.instances_max.max(1) {
             return None;
         }
-        let is_manual = self.server.start == StartMode::Manual;
+        // Whom the operator started may have further instances as calls want them.
+        let is_manual = self.server.start == StartMode::Manual && instances.is_empty();
         let state = if is_manual { State::Stopped } else { State::Dormant };
         let (view, viewer) = watch::channel(View {
             state,
@@ -241,11 +242,16 @@ impl Place {
         if let Some(at) = sticky.iter().position(|(known, _)| *known == client)
             && let Some((_, place)) = sticky.remove(at)
         {
-            sticky.push_back((client, place));
-            return instances[place.min(instances.len() - 1)].clone();
+            let own = &instances[place.min(instances.len() - 1)];
+            if own.may_serve() || instances.iter().all(|one| !one.may_serve()) {
+                sticky.push_back((client, place));
+                return own.clone();
+            }
+            // It is gone for good, and what it kept with it.
         }
         let clients = |place: usize| sticky.iter().filter(|(_, taken)| *taken == place).count();
-        let mut place = (0..instances.len()).min_by_key(|&place| clients(place)).unwrap_or(0);
+        let mut place =
+            (0..instances.len()).min_by_key(|&place| (!instances[place].may_serve(), clients(place))).unwrap_or(0);
         if clients(place) > 0
             && let Some(added) = self.others.upgrade().and_then(|others| others.add_instance_of(self))
         {
@@ -282,6 +288,11 @@ impl Place {
 }
 
 impl Instance {
+    /// Whether a call may get a session of it, now or soon.
+    fn may_serve(&self) -> bool {
+        !matches!(self.view.borrow().state, State::Stopped | State::Failed | State::Quarantined)
+    }
+
     fn candidate(&self, calls_max: usize) -> Candidate {
         let view = self.view.borrow();
         let in_flight = self.usage.in_flight.load(Ordering::Relaxed);

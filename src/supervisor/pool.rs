@@ -123,6 +123,9 @@ impl Pool {
     pub fn apply(&self, servers: Vec<PoolServer>) -> Applied {
         let shared = &self.servers;
         let mut applied = Applied::default();
+        if shared.is_stopping.load(Ordering::Relaxed) {
+            return applied;
+        }
         let mut left = std::mem::take(&mut *shared.places_mut());
         let mut places = BTreeMap::new();
         let mut leaving = Vec::new();
@@ -546,18 +549,14 @@ async fn attempt(
 /// Gives an order to all instances of a server, and waits until it is done.
 async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
     let name = place.server.spec.server.clone();
-    let mut instances = place.instances();
-    if what == Order::Start {
-        instances.truncate(1);
-    }
-    for instance in &instances {
+    let instances = place.instances();
+    for (number, instance) in instances.iter().enumerate() {
         let is_running = instance.view.borrow().state.is_up();
-        // A spare instance that rests has nothing to be restarted.
-        if what == Order::Restart && !is_running && !std::ptr::eq(&**instance, &*instances[0]) {
-            continue;
-        }
+        // The first is what the operator means; those beyond it come and go with the calls.
+        let is_spare_at_rest = number > 0 && (what == Order::Start || (what == Order::Restart && !is_running));
+        let its_order = if is_spare_at_rest { Order::Release } else { what.clone() };
         let (done, taken) = oneshot::channel();
-        let message = Message::Order(what.clone(), done);
+        let message = Message::Order(its_order, done);
         instance.keeper.send(message).await.map_err(|_| Error::Stopping { server: name.clone() })?;
         let _gone = taken.await;
     }
@@ -566,7 +565,7 @@ async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
             let session = instances[0].session(&place.server, &CancellationToken::new()).await;
             session.map(drop)
         }
-        Order::Stop | Order::Quarantine(_) | Order::Hold(_) => {
+        Order::Stop | Order::Quarantine(_) | Order::Hold(_) | Order::Release => {
             for instance in &instances {
                 let mut view = instance.view.clone();
                 // Bounded by the times that a stop has.

@@ -288,6 +288,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Stop),
         1 => Just(Event::Restart),
         1 => Just(Event::Quarantine),
+        1 => Just(Event::Release),
         4 => Just(Event::Started),
         2 => Just(Event::StartFailed),
         1 => Just(Event::StartRefused),
@@ -347,6 +348,8 @@ proptest! {
             } else if matches!(event, Event::Start | Event::Restart) {
                 stopped_by_operator = false;
                 failures.clear();
+            } else if event == Event::Release {
+                stopped_by_operator = false;
             }
             let (next, actions) = step(&POLICY, &machine, event, Now { at, chance: 0.5 });
             for action in actions {

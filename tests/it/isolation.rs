@@ -118,7 +118,7 @@ fn a_server_inherits_no_rights_and_no_files() {
 #[test]
 fn the_data_of_a_process_is_bounded_by_max_memory() {
     let said = said(&Home::new(), "ulimit -d", json!({"resources": {"max_memory": "512M"}}));
-    assert!(said.contains("524288"), "{said}");
+    assert!(said.contains("786432"), "{said}");
 }
 
 #[test]

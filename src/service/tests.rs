@@ -11,7 +11,7 @@ fn program(path: &str, args: &[&str]) -> Program {
     Program {
         path: PathBuf::from(path),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        log: PathBuf::from("/home/ann/logs/service.log"),
+        log: PathBuf::from("/srv/ann/logs/service.log"),
     }
 }
 
@@ -81,7 +81,7 @@ fn the_launchd_agent() {
         <integer>65536</integer>
       </dict>
       <key>StandardErrorPath</key>
-      <string>/home/ann/logs/service.log</string>
+      <string>/srv/ann/logs/service.log</string>
     </dict>
     </plist>
     "#);

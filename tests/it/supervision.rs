@@ -359,7 +359,7 @@ fn where_state_is_kept_each_client_has_its_own_process() {
 fn a_server_that_leaks_is_started_again_while_calls_go_on() {
     let keys = json!({"resources": {"max_memory": "80M"}});
     let home = Home::new()
-        .with_entry("leaky", demo(&["--leak", "10000"], &keys))
+        .with_entry("leaky", demo(&["--leak", "100000"], &keys))
         .set("supervision.watch_interval_s=1")
         // Longer than a test waits: a call that comes meanwhile must not be waited for.
         .set("supervision.drain_timeout_s=100")

@@ -40,12 +40,17 @@ def below(pid):
     return found[1:]
 
 
-def is_shim(pid):
+def was_given(pid, argument):
+    """Whether this stands in its command line; not when it is gone, be it with another one of the family."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"__shim" in file.read().split(b"\0")
+            return argument in file.read().split(b"\0")
     except OSError:
         return False
+
+
+def is_shim(pid):
+    return was_given(pid, b"__shim")
 
 
 def state(pid):
@@ -158,12 +163,7 @@ def one_round(options):
 
 
 def is_server(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"--fork-family" in file.read().split(b"\0")
-    except OSError:
-        # It fell with another one of the family.
-        return False
+    return was_given(pid, b"--fork-family")
 
 
 def main():

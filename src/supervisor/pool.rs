@@ -170,7 +170,8 @@ impl Pool {
         }
     }
 
-    /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does not start is told in the log and tried again by itself.
+    /// Starts the servers that shall run from the beginning, some at a time, those that others need first. A server that does
+    /// not start is told in the log and tried again by itself.
     ///
     /// Cancel safe: those not yet asked stay as they are.
     pub async fn start_eager(&self) {

@@ -1,15 +1,15 @@
 //! From the configuration of servers to what the pool is told of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::catalog::ServerKey;
 use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, SupervisionSettings, balance_of};
-use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Policy, PoolServer, Probe, StartMode, Watched};
-use crate::upstream::{CommandRules, Era, Limits, Spec};
+use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Learned, Policy, PoolServer, Probe, StartMode, Watched};
+use crate::upstream::{CommandRules, Endpoint, Era, Limits, Offer, Remote, RemoteKind, Spec};
 
 use super::build::key;
 use super::demand::demand;
@@ -76,7 +76,8 @@ fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<E
             memory_max_bytes: resources.memory_bytes_max,
         },
         drain_timeout: watch.drain_timeout,
-        known_era: Mutex::new(era),
+        passes_asks: true,
+        learned: Learned::of_era(era),
         refusal: refusal(server),
     }
 }
@@ -93,6 +94,8 @@ fn spec(
     };
     Spec {
         server: server.name.clone(),
+        endpoint: endpoint(server),
+        offer: Offer::default(),
         command,
         args,
         env,
@@ -102,6 +105,22 @@ fn spec(
         cwd,
         stderr_sink: None,
         demand: demand(server, settings),
+    }
+}
+
+fn endpoint(server: &ServerConfig) -> Endpoint {
+    match &server.launch {
+        Launch::Child { .. } => Endpoint::Child,
+        Launch::Remote { url, headers, kind } => Endpoint::Remote(Remote {
+            url: url.clone(),
+            headers: headers.clone(),
+            kind: match kind {
+                config::RemoteKind::Unsaid => RemoteKind::Any,
+                config::RemoteKind::Http => RemoteKind::Http,
+                config::RemoteKind::Sse => RemoteKind::Sse,
+            },
+            authorizer: None,
+        }),
     }
 }
 

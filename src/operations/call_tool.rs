@@ -102,9 +102,10 @@ impl Operations {
             tool: &tool.key.tool,
             arguments,
             is_idempotent: tool.is_idempotent,
-            client: Some(cx.caller.0),
+            client: (!cx.is_anonymous).then_some(cx.caller.0),
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
+            behind: cx.behind.clone(),
         };
         let ended = self.pool.call(&call).await;
         self.answered.note(&tool.key.server);

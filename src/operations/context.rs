@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::upstream::ProgressSink;
+use crate::upstream::{Behind, ProgressSink};
 
 /// Which caller of several; callers of one process that share nothing have different ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -19,6 +19,10 @@ pub struct OpContext {
     pub progress: Option<ProgressSink>,
     /// Who calls: what he was left to choose from is nobody else's.
     pub caller: CallerId,
+    /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
+    pub is_anonymous: bool,
+    /// What a server may ask of him, and how it is told.
+    pub behind: Behind,
 }
 
 impl fmt::Debug for OpContext {

@@ -97,6 +97,7 @@ impl Operations {
             client: Some(cx.caller.0),
             progress: None,
             cancel: cx.cancel.clone(),
+            behind: cx.behind.clone(),
         };
         let outcome = self.pool.call(&call).await?;
         let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
 
 use crate::upstream::{self, CallOptions, SalvageLimits, Session};
 
@@ -47,7 +46,7 @@ async fn call(session: &Session, tool: &str, arguments: &str, timeout: Duration)
         #[serde(default, rename = "isError")]
         is_error: bool,
     }
-    let options = CallOptions { timeout, ceiling: timeout, progress: None, cancel: CancellationToken::new() };
+    let options = CallOptions::own(timeout);
     let answer = session.call_tool(tool, arguments, &options).await.map_err(|fault| fault.to_string())?;
     let result: Result<ToolResult, _> = serde_json::from_str(answer.payload().unwrap_or_default());
     match result {

@@ -10,14 +10,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::domain::error_chain;
-use crate::upstream::{Notice, SearchPath, Session};
+use crate::upstream::{CallOptions, Notice, SearchPath, Session};
 
 use super::breaker::Breaker;
 use super::check::check;
 use super::error::Fault;
 use super::machine::{self, Action, Machine, Now, State, step};
 use super::pool::Servers;
-use super::settings::{Event, PoolServer, TreeUse, World};
+use super::settings::{Event, PoolServer, Told, TreeUse, World};
 use super::usage::Usage;
 use super::{Error, chance};
 
@@ -348,7 +348,7 @@ impl Keeper {
         match outcome {
             Ok(session) => {
                 let hello = session.hello().clone();
-                *self.server.known_era.lock().unwrap_or_else(PoisonError::into_inner) = Some(hello.era);
+                *self.server.learned.era.lock().unwrap_or_else(PoisonError::into_inner) = Some(hello.era);
                 self.run.fault = None;
                 self.run.calls_at_start = self.usage.calls.load(Ordering::Relaxed);
                 self.run.answered_at_start = self.usage.answered.load(Ordering::Relaxed);
@@ -412,7 +412,7 @@ impl Keeper {
             self.ask();
         }
         if is_due(self.idle_at()) {
-            if self.usage.is_in_use() || self.is_needed() {
+            if self.usage.is_in_use() || self.is_needed() || self.is_subscribed() {
                 self.usage.touch();
             } else {
                 self.happens(machine::Event::Idle);
@@ -423,6 +423,11 @@ impl Keeper {
     fn next_timer(&self) -> Option<Instant> {
         let wakes = self.run.machine.wakes_at(&self.server.policy);
         [wakes, self.run.next_look, self.run.next_check, self.idle_at()].into_iter().flatten().min()
+    }
+
+    /// Whether somebody wants to hear of its resources: then it does not come to rest.
+    fn is_subscribed(&self) -> bool {
+        !self.server.learned.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn idle_at(&self) -> Option<Instant> {
@@ -633,16 +638,30 @@ async fn start(
         Err(_) => None,
     };
     let path = path.unwrap_or_else(|| SearchPath::from_path(std::ffi::OsStr::new("")));
-    let known_era = *server.known_era.lock().unwrap_or_else(PoisonError::into_inner);
+    let known_era = *server.learned.era.lock().unwrap_or_else(PoisonError::into_inner);
     let events = world.events.clone();
+    let told = others.upgrade().map(|others| others.told.clone());
+    let (asks, client) = (server.learned.asks.clone(), server.spec.offer.peer.as_ref().map(|peer| peer.client()));
     let notices = Arc::new(move |notice: Notice| {
         // Whoever owns the process keeps this closure, and the leash with it.
         let _leash = &leash;
         match notice {
             Notice::ToolsChanged => events(Event::ToolsChanged(name.clone())),
+            Notice::Asked => asks.store(true, Ordering::Relaxed),
+            Notice::Told(method, params) => {
+                // Nobody listens, or he is too slow and is told so by the channel.
+                let news = Told { server: name.clone(), method, params, client };
+                told.iter().for_each(|told| drop(told.send(news.clone())));
+            }
         }
     });
-    Ok(Session::start(&server.spec, &path, &server.limits, known_era, notices).await?)
+    let session = Session::start(&server.spec, &path, &server.limits, known_era, notices).await?;
+    let subscribed = server.learned.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for uri in subscribed {
+        // One that it no longer has is found out by who reads it.
+        let _gone = session.subscribe(&uri, &CallOptions::own(server.call_timeout)).await;
+    }
+    Ok(session)
 }
 
 async fn pending_or<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {

@@ -12,6 +12,7 @@ mod machine;
 mod order;
 mod place;
 mod pool;
+mod request;
 mod retry_budget;
 mod settings;
 mod stateful;
@@ -19,14 +20,17 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod variants;
 
 pub use balance::Balance;
 pub use breaker::BreakerPolicy;
 pub use error::{Error, Fault};
 pub use machine::{Policy, State};
 pub use pool::{Applied, Call, Outcome, Pool};
+pub use request::Request;
 pub use settings::{
-    CallElsewhere, Elsewhere, Event, HealthCheck, HttpGet, PoolServer, Probe, StartMode, TreeUse, Watched, World,
+    CallElsewhere, Elsewhere, Event, HealthCheck, HttpGet, Learned, PoolServer, Probe, StartMode, Told, TreeUse,
+    Watched, World,
 };
 pub use status::{InstanceStatus, ServerState, ServerStatus};
 

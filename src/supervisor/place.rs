@@ -20,6 +20,7 @@ use super::pool::Servers;
 use super::retry_budget::RetryBudget;
 use super::settings::{PoolServer, StartMode, World};
 use super::usage::Usage;
+use super::variants::Variants;
 
 /// Messages that may wait for one keeper. Callers wait in turn when it is full.
 const INBOX_LEN: usize = 64;
@@ -42,6 +43,8 @@ pub(super) struct Place {
     /// The operator has stopped the one whose place this is, or taken it out of use.
     is_held: AtomicBool,
     pub(super) retries: RetryBudget,
+    /// Sessions of clients that can be asked for something.
+    pub(super) variants: Variants,
 }
 
 /// One instance as callers see it.
@@ -68,6 +71,7 @@ impl Place {
             sticky: Mutex::default(),
             looks_stateful: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
+            variants: Variants::default(),
         };
         place.add_instance(tasks);
         place
@@ -160,7 +164,10 @@ impl Place {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.instances().iter().map(|one| one.usage.in_flight.load(Ordering::Relaxed)).sum()
+        let own: usize = self.instances().iter().map(|one| one.usage.in_flight.load(Ordering::Relaxed)).sum();
+        let mut others = 0;
+        self.variants.each(|variant| others += variant.in_flight());
+        own + others
     }
 
     /// A turn to call. Waits in a bounded queue, for a bounded time.
@@ -268,6 +275,12 @@ impl Place {
     /// A client that left frees its place.
     pub(super) fn forget_client(&self, client: u64) {
         self.sticky().retain(|(known, _)| *known != client);
+        self.variants.each(|variant| variant.sticky().retain(|(known, _)| *known != client));
+    }
+
+    /// The same server for clients of another kind.
+    pub(super) fn as_variant(&self, server: PoolServer, tasks: &mut JoinSet<()>) -> Self {
+        Self::new(server, self.world.clone(), self.others.clone(), tasks)
     }
 
     fn sticky(&self) -> MutexGuard<'_, VecDeque<(u64, usize)>> {

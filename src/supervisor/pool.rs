@@ -7,26 +7,24 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
-use crate::upstream::{self, Answer, CallOptions, Hello, Listing, ProgressSink};
+use crate::upstream::{self, Answer, Behind, Hello, Listing, ProgressSink};
 
+use super::Error;
 use super::keeper::{Message, Order};
 use super::machine::State;
 use super::order::layers;
 use super::place::{Instance, Place};
-use super::settings::{CallElsewhere, Elsewhere, PoolServer, StartMode, World};
+use super::settings::{Elsewhere, PoolServer, StartMode, Told, World};
 use super::status::{self, ServerStatus};
-use super::{Error, chance};
 
-/// Attempts at one call at most, the first included.
-const ATTEMPTS_MAX: u32 = 3;
-/// Wait before the second attempt; doubled before each further one.
-const RETRY_WAIT_FIRST: Duration = Duration::from_millis(100);
+/// What servers told and a listener has not taken yet, at most; a slower one misses the oldest, and is told so.
+const TOLD_LEN: usize = 1024;
 /// Between two looks at whether they have ended.
 const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
@@ -47,6 +45,8 @@ pub struct Call<'a> {
     pub progress: Option<ProgressSink>,
     /// Cancels it.
     pub cancel: CancellationToken,
+    /// Who is behind it.
+    pub behind: Behind,
 }
 
 impl fmt::Debug for Call<'_> {
@@ -80,12 +80,12 @@ pub struct Applied {
 /// All servers. Must be made on a runtime; [`Pool::stop`] ends all servers and waits for their end.
 #[derive(Debug)]
 pub struct Pool {
-    servers: Arc<Servers>,
-    elsewhere: OnceLock<ElsewhereSlot>,
+    pub(super) servers: Arc<Servers>,
+    pub(super) elsewhere: OnceLock<ElsewhereSlot>,
 }
 
 /// Says nothing of itself.
-struct ElsewhereSlot(Elsewhere);
+pub(super) struct ElsewhereSlot(pub(super) Elsewhere);
 
 impl fmt::Debug for ElsewhereSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,6 +99,8 @@ pub(super) struct Servers {
     world: World,
     tasks: Mutex<JoinSet<()>>,
     is_stopping: AtomicBool,
+    /// What servers tell.
+    pub(super) told: broadcast::Sender<Told>,
 }
 
 impl fmt::Debug for Servers {
@@ -111,8 +113,13 @@ impl Pool {
     /// A pool of servers, none of them started.
     #[must_use]
     pub fn new(servers: Vec<PoolServer>, world: World) -> Self {
-        let shared =
-            Servers { places: RwLock::default(), world, tasks: Mutex::default(), is_stopping: AtomicBool::new(false) };
+        let shared = Servers {
+            places: RwLock::default(),
+            world,
+            tasks: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
+            told: broadcast::Sender::new(TOLD_LEN),
+        };
         let pool = Self { servers: Arc::new(shared), elsewhere: OnceLock::new() };
         let _all_added = pool.apply(servers);
         pool
@@ -196,47 +203,6 @@ impl Pool {
         while starts.join_next().await.is_some() {}
     }
 
-    /// Calls a tool, starting its server if need be. Tries again, with growing waits and within the server's budget, what
-    /// never reached the server, and what did when the call is idempotent and the server died of it.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`Error`], naming the server.
-    pub async fn call(&self, call: &Call<'_>) -> Result<Outcome, Error> {
-        if let Some(ElsewhereSlot(elsewhere)) = self.elsewhere.get() {
-            return call_elsewhere(elsewhere, call).await;
-        }
-        let place = self.servers.place(call.server)?;
-        let _slot = place.slot(&call.cancel).await?;
-        place.retries.deposit();
-        let options = CallOptions {
-            timeout: place.server.call_timeout,
-            ceiling: place.server.call_ceiling,
-            progress: call.progress.clone(),
-            cancel: call.cancel.clone(),
-        };
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let instance = place.choose(call.client);
-            let fault = match attempt(&place, &instance, call, &options, attempts == 1).await {
-                Ok(answer) => return Ok(Outcome { answer, attempts }),
-                Err(fault) => fault,
-            };
-            let may_retry = attempts < ATTEMPTS_MAX && may_retry(&fault, call.is_idempotent);
-            if !may_retry || !place.retries.take() {
-                return Err(fault);
-            }
-            let wait = (RETRY_WAIT_FIRST * 2_u32.pow(attempts - 1)).mul_f64(0.5 + chance());
-            tracing::info!(server.name = %call.server, error = %fault, attempts, "trying a call again");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = call.cancel.cancelled() => return Err(cancelled(call.server)),
-            }
-        }
-    }
-
     /// Lets another process carry out all calls from now on. Only the first counts.
     pub fn call_elsewhere(&self, elsewhere: Elsewhere) {
         let _set_before = self.elsewhere.set(ElsewhereSlot(elsewhere));
@@ -287,6 +253,9 @@ impl Pool {
     pub fn forget_client(&self, client: u64) {
         for place in self.servers.places().values() {
             place.forget_client(client);
+            for variant in place.variants.of_client(client) {
+                self.servers.tasks().spawn(leave(variant, Arc::downgrade(&self.servers)));
+            }
         }
     }
 
@@ -420,7 +389,7 @@ impl Pool {
 }
 
 impl Servers {
-    fn places(&self) -> BTreeMap<ServerName, Arc<Place>> {
+    pub(super) fn places(&self) -> BTreeMap<ServerName, Arc<Place>> {
         self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -428,7 +397,7 @@ impl Servers {
         self.places.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tasks(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+    pub(super) fn tasks(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended are let go; one that failed has cost its own server only.
         while let Some(ended) = tasks.try_join_next() {
@@ -443,11 +412,11 @@ impl Servers {
         self.places.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    fn find(&self, server: &ServerName) -> Option<Arc<Place>> {
+    pub(super) fn find(&self, server: &ServerName) -> Option<Arc<Place>> {
         self.places.read().unwrap_or_else(PoisonError::into_inner).get(server).cloned()
     }
 
-    fn place(&self, server: &ServerName) -> Result<Arc<Place>, Error> {
+    pub(super) fn place(&self, server: &ServerName) -> Result<Arc<Place>, Error> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         let place = places.get(server).ok_or_else(|| Error::Unknown { server: server.to_string() })?;
         match &place.server.refusal {
@@ -512,43 +481,12 @@ impl Servers {
     }
 }
 
-async fn call_elsewhere(elsewhere: &Elsewhere, call: &Call<'_>) -> Result<Outcome, Error> {
-    let asked = CallElsewhere {
-        server: call.server.clone(),
-        tool: call.tool.to_owned(),
-        arguments: call.arguments.to_owned(),
-        is_idempotent: call.is_idempotent,
-    };
-    tokio::select! {
-        ended = elsewhere(asked) => match ended {
-            Ok(result) => Ok(Outcome { answer: Answer::of_result(result), attempts: 1 }),
-            Err(message) => Err(Error::Elsewhere { message }),
-        },
-        () = call.cancel.cancelled() => Err(cancelled(call.server)),
-    }
-}
-
-/// One attempt at a call.
-async fn attempt(
-    place: &Place,
-    instance: &Instance,
-    call: &Call<'_>,
-    options: &CallOptions,
-    is_first: bool,
-) -> Result<Answer, Error> {
-    let admitted = instance.admit(&place.server)?;
-    let usage = &instance.usage;
-    usage.calls.fetch_add(u64::from(is_first), Ordering::Relaxed);
-    let _in_flight = usage.begin();
-    let session = instance.session(&place.server, &call.cancel).await?;
-    let started = Instant::now();
-    let ended = session.call_tool(call.tool, call.arguments, options).await;
-    instance.note(admitted, &ended, started.elapsed());
-    Ok(ended?)
-}
-
 /// Gives an order to all instances of a server, and waits until it is done.
 async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
+    if what != Order::Start {
+        // Those come back by themselves with the next call that wants them.
+        place.variants.dissolve().await;
+    }
     let name = place.server.spec.server.clone();
     let instances = place.instances();
     for (number, instance) in instances.iter().enumerate() {
@@ -588,7 +526,8 @@ async fn leave(place: Arc<Place>, others: Weak<Servers>) {
 }
 
 /// Ends all instances of a server, and waits for their end.
-async fn end(place: &Place) {
+pub(super) async fn end(place: &Place) {
+    Box::pin(place.variants.dissolve()).await;
     let mut waits = Vec::new();
     for instance in place.instances() {
         let (done, wait) = oneshot::channel();
@@ -603,14 +542,4 @@ async fn end(place: &Place) {
 
 pub(super) fn cancelled(server: &ServerName) -> Error {
     Error::Request(upstream::Error::Cancelled { server: server.clone() })
-}
-
-fn may_retry(fault: &Error, is_idempotent: bool) -> bool {
-    match fault {
-        Error::Request(upstream::Error::Died { was_sent, .. }) => !was_sent || is_idempotent,
-        // A start that fails is tried again by the next call, after its wait: trying at once would only repeat it.
-        Error::Down { .. } | Error::Request(_) => false,
-        Error::Unknown { .. } | Error::Refused { .. } | Error::Busy { .. } | Error::Stopping { .. } => false,
-        Error::Stopped { .. } | Error::Quarantined { .. } | Error::Spared { .. } | Error::Elsewhere { .. } => false,
-    }
 }

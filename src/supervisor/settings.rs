@@ -1,8 +1,10 @@
 //! What the pool is told of each server and of the world around it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -72,8 +74,40 @@ pub struct Watched {
     pub memory_max_bytes: Option<u64>,
 }
 
+/// What is learned of a server as it is used; all sessions with it share what does not belong to one of them.
+#[derive(Debug, Clone, Default)]
+pub struct Learned {
+    /// Which era it spoke last time.
+    pub era: Arc<Mutex<Option<Era>>>,
+    /// It asks its clients for something: then a session is one client's alone.
+    pub asks: Arc<AtomicBool>,
+    /// Resources whose changes it is asked to tell, by URI: of one place, and asked for again when it was restarted.
+    pub subscriptions: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Learned {
+    /// A server that spoke this era last time.
+    #[must_use]
+    pub fn of_era(era: Option<Era>) -> Self {
+        Self { era: Arc::new(Mutex::new(era)), ..Self::default() }
+    }
+}
+
+/// Something that a server told, not because of one request.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Who.
+    pub server: ServerName,
+    /// The notification's method.
+    pub method: Arc<str>,
+    /// Its raw `params`.
+    pub params: Arc<str>,
+    /// Whom alone it concerns, if it came on one client's own session.
+    pub client: Option<u64>,
+}
+
 /// One server as the pool keeps it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PoolServer {
     /// Tells two configurations apart: a server whose identity changes with a reload is replaced.
     pub identity: String,
@@ -123,8 +157,10 @@ pub struct PoolServer {
     pub watched: Watched,
     /// How long calls in flight may take to end when it is started again over its memory.
     pub drain_timeout: Duration,
-    /// Which era it spoke last time.
-    pub known_era: Mutex<Option<Era>>,
+    /// Whether clients that can be asked for something get sessions of their own kind; without it nobody is asked.
+    pub passes_asks: bool,
+    /// What is learned of it.
+    pub learned: Learned,
     /// Why it must not be started, if so.
     pub refusal: Option<String>,
 }

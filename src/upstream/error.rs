@@ -171,6 +171,34 @@ pub enum Error {
         /// Bytes that wait.
         waiting: usize,
     },
+    /// It cannot be reached over the network.
+    #[error("server {server} cannot be reached: {what}")]
+    Unreachable {
+        /// Who.
+        server: ServerName,
+        /// What was tried, what went wrong, what to do.
+        what: String,
+        /// Whether the request may have arrived.
+        was_sent: bool,
+    },
+    /// Its web server answered with a status that MCP gives no meaning.
+    #[error("server {server} answered with HTTP status {status}{}", if .what.is_empty() { String::new() } else { format!(": {}", .what) })]
+    HttpStatus {
+        /// Who.
+        server: ServerName,
+        /// The status.
+        status: u16,
+        /// The beginning of what it said.
+        what: String,
+    },
+    /// It wants a right that we do not have.
+    #[error("{message}")]
+    NotAuthorized {
+        /// Who.
+        server: ServerName,
+        /// Names the server and what to do.
+        message: String,
+    },
     /// The caller no longer wants the answer.
     #[error("the call to server {server} was cancelled")]
     Cancelled {
@@ -180,6 +208,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// A JSON-RPC error object, raw, that the server answered with.
+    #[must_use]
+    pub fn refused(server: &ServerName, method: &str, error: &str) -> Self {
+        #[derive(serde::Deserialize, Default)]
+        struct RpcError {
+            #[serde(default)]
+            code: i64,
+            #[serde(default)]
+            message: String,
+        }
+        let error: RpcError = serde_json::from_str(error).unwrap_or_default();
+        // A server that was given a wrong key likes to tell which one.
+        let message = secrets::redactor().redact(&error.message).into_owned();
+        Self::Refused { server: server.clone(), method: method.to_owned(), code: error.code, message }
+    }
+
     /// Whether nothing was started at all: a program, a secret or a level that it needs is not there.
     #[must_use]
     pub fn is_before_the_start(&self) -> bool {
@@ -187,6 +231,8 @@ impl Error {
             Self::CommandNotFound { .. } | Self::NotAllowed { .. } | Self::Secret { .. } => true,
             Self::SecretsTooSlow { .. } => true,
             Self::Isolation { source, .. } => matches!(source, isolation::Error::Refused { .. }),
+            Self::NotAuthorized { .. } => true,
+            Self::Unreachable { .. } | Self::HttpStatus { .. } => false,
             Self::Spawn { .. } | Self::Died { .. } | Self::NotReading { .. } | Self::TimedOut { .. } => false,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
                 false
@@ -202,7 +248,9 @@ impl Error {
                 false
             }
             Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => false,
-            Self::Died { was_sent, .. } => *was_sent,
+            Self::NotAuthorized { .. } => false,
+            Self::HttpStatus { status, .. } => *status >= 500,
+            Self::Died { was_sent, .. } | Self::Unreachable { was_sent, .. } => *was_sent,
             Self::TimedOut { phase, .. } => *phase == Phase::Call,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => true,
         }
@@ -213,7 +261,8 @@ impl Error {
     pub fn is_server_down(&self) -> bool {
         match self {
             Self::CommandNotFound { .. } | Self::Spawn { .. } | Self::Isolation { .. } => true,
-            Self::Died { .. } | Self::NotReading { .. } => true,
+            Self::Died { .. } | Self::NotReading { .. } | Self::Unreachable { .. } => true,
+            Self::NotAuthorized { .. } | Self::HttpStatus { .. } => true,
             Self::TimedOut { .. } | Self::NotAllowed { .. } | Self::Secret { .. } | Self::SecretsTooSlow { .. } => true,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::AnswerTooLong { .. } | Self::Cancelled { .. } => {
                 false

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::{Answer, CallOptions, Era, Error, Hello, LEGACY_VERSION, Limits, MODERN_VERSION, Phase, Session};
 
@@ -98,6 +97,10 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
         Err(Error::TimedOut { server, phase, stderr, .. }) => {
             return Err(Error::TimedOut { server, phase, after: whole, stderr });
         }
+        // A web server's way of saying that it does not know the question.
+        Err(Error::HttpStatus { status, .. }) if matches!(status, 400 | 404 | 405 | 406 | 415 | 422) => {
+            return Ok(None);
+        }
         Err(fault) => return Err(fault),
     };
     let Ok(result) = answer.payload() else { return Ok(None) };
@@ -108,9 +111,7 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
     }
     let info = found.meta.get("io.modelcontextprotocol/serverInfo");
     let hello = hello(Era::Modern, MODERN_VERSION, info, &found.capabilities, found.instructions);
-    if hello.tells_tool_changes {
-        session.listen_for_tool_changes();
-    }
+    session.listen(&found.capabilities);
     Ok(Some(hello))
 }
 
@@ -127,8 +128,9 @@ async fn initialize(session: &Session, deadline: Instant, whole: Duration) -> Re
         #[serde(default)]
         instructions: Option<String>,
     }
+    let capabilities = session.shared().offer.capabilities.as_deref().unwrap_or("{}");
     let members = format!(
-        "\"protocolVersion\":\"{LEGACY_VERSION}\",\"capabilities\":{{}},\
+        "\"protocolVersion\":\"{LEGACY_VERSION}\",\"capabilities\":{capabilities},\
          \"clientInfo\":{{\"name\":\"mcporch\",\"version\":\"{}\"}}",
         env!("CARGO_PKG_VERSION")
     );
@@ -142,7 +144,7 @@ async fn initialize(session: &Session, deadline: Instant, whole: Duration) -> Re
     let result = answer.payload().map_err(|error| session.refused("initialize", error))?;
     let found: Initialized = serde_json::from_str(result)
         .map_err(|fault| session.bad_answer("initialize", format!("a bad result: {fault}")))?;
-    session.notify("notifications/initialized");
+    session.notify("notifications/initialized", None);
     Ok(hello(Era::Legacy, &found.protocol_version, Some(&found.server_info), &found.capabilities, found.instructions))
 }
 
@@ -154,6 +156,8 @@ fn hello(era: Era, version: &str, info: Option<&Value>, capabilities: &Value, in
         name: said("name"),
         version: said("version"),
         instructions: instructions.unwrap_or_default(),
+        capabilities: capabilities.to_string().into(),
+        server_info: info.map_or_else(|| "{}".into(), |info| info.to_string().into()),
         has_tools: capabilities.get("tools").is_some(),
         tells_tool_changes: capabilities.pointer("/tools/listChanged").and_then(Value::as_bool).unwrap_or(false),
     }
@@ -161,5 +165,5 @@ fn hello(era: Era, version: &str, info: Option<&Value>, capabilities: &Value, in
 
 fn options(deadline: Instant, whole: Duration) -> CallOptions {
     let left = deadline.saturating_duration_since(Instant::now()).min(whole);
-    CallOptions { timeout: left, ceiling: left, progress: None, cancel: CancellationToken::new() }
+    CallOptions::own(left)
 }

@@ -1,24 +1,37 @@
-//! One MCP session with one server that runs as our child, over its pipes. Method and raw parameters in, raw result out:
-//! what a tool answers passes through unparsed. Speaks both protocol eras and finds out by itself which one the server
+//! One MCP session with one server: a child over its pipes, a remote one over HTTP, or one inside this process. Method and raw
+//! parameters in, raw result out: what a tool answers passes through unparsed. Speaks both protocol eras and finds out by itself which one the server
 //! speaks. It must never answer what is not JSON-RPC, never wait without a deadline, and never decide when a server
 //! starts or stops: that is the supervisor's.
 
 mod allowed_commands;
+mod authorizer;
 mod complete_env;
 mod error;
 mod handshake;
+mod http;
+mod in_process;
+mod input_required;
+mod link;
+mod params;
+mod peer;
 mod pending;
 mod process;
 mod receive;
+mod remote;
 mod search_path;
 mod session;
 mod stderr_budget;
 mod stderr_tail;
+mod subscriptions;
 mod tools;
 
 pub use allowed_commands::{CommandRule, CommandRules};
+pub use authorizer::{AuthFault, Authorizer, Challenge};
 pub use error::{Error, Phase};
+pub use in_process::{BuiltIn, BuiltInStreams};
+pub use peer::{Behind, Offer, Peer, ServerAsk};
 pub use pending::Answer;
+pub use remote::{Remote, RemoteKind};
 pub use search_path::SearchPath;
 pub use session::{CallOptions, Notice, ProgressSink, Session};
 pub use tools::{Listing, SalvageLimits};
@@ -51,11 +64,27 @@ pub enum Era {
 /// Gets each line that a server writes to stderr, cleaned; must not block.
 pub type StderrSink = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What kind of server it is.
+#[derive(Debug, Clone, Default)]
+pub enum Endpoint {
+    /// A child process, as the rest of its [`Spec`] says.
+    #[default]
+    Child,
+    /// A remote one.
+    Remote(Remote),
+    /// One in this process.
+    InProcess(BuiltIn),
+}
+
 /// What to start. `Debug` shows no environment values.
 #[derive(Clone)]
 pub struct Spec {
     /// Under which name it stands in the registry.
     pub server: ServerName,
+    /// What kind of server it is; what follows concerns child processes alone.
+    pub endpoint: Endpoint,
+    /// What its sessions are opened with.
+    pub offer: Offer,
     /// Program, as written.
     pub command: String,
     /// Its arguments.
@@ -112,6 +141,10 @@ pub struct Hello {
     pub version: String,
     /// How to use it, for models; empty when not said.
     pub instructions: String,
+    /// Raw JSON of its capabilities.
+    pub capabilities: Arc<str>,
+    /// Raw JSON of its `serverInfo`; `{}` when not said.
+    pub server_info: Arc<str>,
     /// Whether it offers tools at all.
     pub has_tools: bool,
     /// Whether it tells when its tools change.

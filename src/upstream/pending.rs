@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Error, ProgressSink};
+use super::{Error, Peer, ProgressSink};
 
 /// An answer as it came: the whole line, and where in it the payload lies.
 #[derive(Debug)]
@@ -32,6 +32,13 @@ impl Answer {
         Self { line: result, payload, is_error: false }
     }
 
+    /// One that came on another way than a session: `error` is a raw JSON-RPC error object.
+    #[must_use]
+    pub fn of_error(error: String) -> Self {
+        let payload = 0..error.len();
+        Self { line: error, payload, is_error: true }
+    }
+
     /// The raw JSON of `result`, or of `error`.
     ///
     /// # Errors
@@ -52,6 +59,9 @@ pub(super) struct PendingRequests {
 struct Pending {
     answer: oneshot::Sender<Result<Answer, Error>>,
     progress: Option<ProgressSink>,
+    peer: Option<Arc<dyn Peer>>,
+    /// Questions of the server about this request that are not answered yet.
+    asks_open: usize,
     last_sign: Instant,
 }
 
@@ -63,11 +73,52 @@ impl std::fmt::Debug for Pending {
 
 impl PendingRequests {
     /// Registers a request before it is written, so that no answer can come too early.
-    pub(super) fn register(&self, progress: Option<ProgressSink>) -> (u64, oneshot::Receiver<Result<Answer, Error>>) {
+    pub(super) fn register(
+        &self,
+        progress: Option<ProgressSink>,
+        peer: Option<Arc<dyn Peer>>,
+    ) -> (u64, oneshot::Receiver<Result<Answer, Error>>) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, receiver) = oneshot::channel();
-        self.lock().insert(id, Pending { answer, progress, last_sign: Instant::now() });
+        self.lock().insert(id, Pending { answer, progress, peer, asks_open: 0, last_sign: Instant::now() });
         (id, receiver)
+    }
+
+    /// Who is behind the request on whose stream something came, or, where that is not known, behind all requests that wait;
+    /// with the id of one of them. `None` when that is nobody, or more than one client.
+    pub(super) fn behind(&self, about: Option<u64>) -> Option<(u64, Arc<dyn Peer>)> {
+        let waiting = self.lock();
+        if let Some(id) = about
+            && let Some(peer) = waiting.get(&id).and_then(|pending| pending.peer.clone())
+        {
+            return Some((id, peer));
+        }
+        let mut found: Option<(u64, &Arc<dyn Peer>)> = None;
+        for (id, pending) in waiting.iter() {
+            // A request that nobody stands behind is one of ours: no server asks because of it.
+            let Some(peer) = &pending.peer else { continue };
+            match found {
+                Some((_, other)) if other.client() != peer.client() => return None,
+                Some((known, _)) if known > *id => {}
+                _ => found = Some((*id, peer)),
+            }
+        }
+        found.map(|(id, peer)| (id, peer.clone()))
+    }
+
+    /// The server asks something because of this request: until that is answered it is the other side that is waited for.
+    pub(super) fn ask_opened(&self, id: u64) {
+        if let Some(pending) = self.lock().get_mut(&id) {
+            pending.asks_open += 1;
+        }
+    }
+
+    /// A question was answered.
+    pub(super) fn ask_closed(&self, id: u64) {
+        if let Some(pending) = self.lock().get_mut(&id) {
+            pending.asks_open = pending.asks_open.saturating_sub(1);
+            pending.last_sign = Instant::now();
+        }
     }
 
     /// Hands the answer over. False when nobody waits for that id: answered before, cancelled, or never asked.
@@ -96,9 +147,11 @@ impl PendingRequests {
         }
     }
 
-    /// When the server last gave a sign of life about this request.
+    /// When the server last gave a sign of life about this request; now, while it waits for an answer itself.
     pub(super) fn last_sign(&self, id: u64) -> Option<Instant> {
-        self.lock().get(&id).map(|pending| pending.last_sign)
+        let waiting = self.lock();
+        let pending = waiting.get(&id)?;
+        Some(if pending.asks_open > 0 { Instant::now() } else { pending.last_sign })
     }
 
     /// Fails everything that waits.

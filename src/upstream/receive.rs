@@ -3,19 +3,23 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::process::ChildStdout;
+use tokio::io::AsyncRead;
+use tokio_util::sync::CancellationToken;
 
-use crate::wire::{Envelope, EnvelopeKind, Line, LineReader, error_line, result_line};
+use crate::wire::{Envelope, EnvelopeKind, Line, LineReader, Members, error_line, raw_error_line, result_line};
 
 use super::session::{Notice, Shared};
-use super::{Answer, Error};
+use super::{Answer, Error, ServerAsk};
+
+/// Questions of one server that may be open at once. A guess: one for each call in flight, and some more.
+const ASKS_OPEN_MAX: usize = 256;
 
 /// Reads until the server's stdout ends.
-pub(super) async fn follow(shared: Arc<Shared>, stdout: ChildStdout, line_bytes_max: usize) {
+pub(super) async fn follow(shared: Arc<Shared>, stdout: impl AsyncRead + Unpin, line_bytes_max: usize) {
     let mut reader = LineReader::new(stdout, line_bytes_max);
     loop {
         match reader.next().await {
-            Ok(Some(Line::Text(line))) => receive(&shared, line),
+            Ok(Some(Line::Text(line))) => receive(&shared, line, None),
             Ok(Some(Line::NotUtf8(len))) => shared.note_noise(&format!("{len} bytes that are no UTF-8")),
             Ok(Some(Line::TooLong { len, ends })) => line_too_long(&shared, len, line_bytes_max, &ends),
             Ok(None) | Err(_) => break,
@@ -23,7 +27,8 @@ pub(super) async fn follow(shared: Arc<Shared>, stdout: ChildStdout, line_bytes_
     }
 }
 
-fn receive(shared: &Shared, line: String) {
+/// Takes one message. `about` is the request on whose own stream it came, if there are such streams.
+pub(super) fn receive(shared: &Arc<Shared>, line: String, about: Option<u64>) {
     let Ok(envelope) = Envelope::parse(&line) else {
         return shared.note_noise(&line);
     };
@@ -37,8 +42,8 @@ fn receive(shared: &Shared, line: String) {
                 tracing::debug!(server.name = %shared.server, id, "an answer that nobody waits for");
             }
         }
-        EnvelopeKind::Notification => receive_notification(shared, &envelope),
-        EnvelopeKind::Request => answer_server(shared, &envelope),
+        EnvelopeKind::Notification => receive_notification(shared, &envelope, about),
+        EnvelopeKind::Request => answer_server(shared, &envelope, about),
         // JSON that is not JSON-RPC: some servers log so. Answering it makes a server that logs what it reads run in
         // circles.
         EnvelopeKind::Other => shared.note_noise(&line),
@@ -59,35 +64,85 @@ fn locate(envelope: &Envelope<'_>, line: &str) -> Option<(u64, Range<usize>, boo
     Some((id, start..start + payload.len(), is_error))
 }
 
-fn receive_notification(shared: &Shared, envelope: &Envelope<'_>) {
-    #[derive(serde::Deserialize)]
-    struct Progress<'a> {
-        #[serde(borrow, rename = "progressToken")]
-        token: &'a serde_json::value::RawValue,
-    }
+fn receive_notification(shared: &Shared, envelope: &Envelope<'_>, about: Option<u64>) {
     let params = envelope.params.map_or("{}", |params| params.get());
-    match envelope.method.as_deref() {
-        Some("notifications/progress") => {
-            let token = serde_json::from_str::<Progress<'_>>(params).ok().and_then(|about| own_id(about.token.get()));
+    let method = envelope.method.as_deref().unwrap_or_default();
+    match method {
+        "notifications/progress" => {
+            let token = member(params, "progressToken").and_then(|token| own_id(&token));
             if let Some(id) = token {
                 shared.pending.progress(id, params);
             }
         }
-        Some("notifications/tools/list_changed") => (shared.notices)(Notice::ToolsChanged),
-        _ => {}
+        "notifications/cancelled" => {
+            if let Some(ask) = member(params, "requestId").and_then(|id| shared.asks().remove(&id)) {
+                ask.cancel();
+            }
+        }
+        "notifications/tools/list_changed" => {
+            (shared.notices)(Notice::ToolsChanged);
+            (shared.notices)(Notice::Told(method.into(), params.into()));
+        }
+        "notifications/subscriptions/acknowledged" => {}
+        // Those belong to what a client does at that moment, where it is clear who that is.
+        "notifications/message" | "notifications/elicitation/complete" => match shared.peer(about) {
+            Some((_, peer)) => peer.tell(method, params),
+            None => (shared.notices)(Notice::Told(method.into(), params.into())),
+        },
+        _ => (shared.notices)(Notice::Told(method.into(), params.into())),
     }
 }
 
-/// We declare no capabilities, so a server may ask for nothing but a sign of life.
-fn answer_server(shared: &Shared, envelope: &Envelope<'_>) {
+/// The raw member of an object.
+fn member(object: &str, name: &str) -> Option<String> {
+    Members::parse(object).ok()?.member(name).map(str::to_owned)
+}
+
+/// A server's question goes to the client because of whom it asks, if that is clear.
+fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u64>) {
     let id = envelope.id.map_or("null", |id| id.get());
-    let line = match envelope.method.as_deref() {
-        Some("ping") => result_line(id, "{}"),
-        Some("roots/list") => result_line(id, "{\"roots\":[]}"),
-        _ => error_line(id, -32601, "this client offers no such method", None),
-    };
+    let method = envelope.method.as_deref().unwrap_or_default();
     // A server that does not read is found out by its own calls.
-    let _unread = shared.writer.send(&line);
+    let answer = |line: &[u8]| {
+        let _unread = shared.link.send(line);
+    };
+    if method == "ping" {
+        return answer(&result_line(id, "{}"));
+    }
+    if shared.offer.capabilities.is_none() {
+        if method == "roots/list" {
+            return answer(&result_line(id, "{\"roots\":[]}"));
+        }
+        return answer(&error_line(id, -32601, "this client offers no such method", None));
+    }
+    (shared.notices)(Notice::Asked);
+    let Some((request, peer)) = shared.peer(about) else {
+        let what = "several clients or none may be meant; ask while a request of the client is open";
+        return answer(&error_line(id, -32601, what, None));
+    };
+    let withdrawn = CancellationToken::new();
+    {
+        let mut asks = shared.asks();
+        if asks.len() >= ASKS_OPEN_MAX || asks.contains_key(id) {
+            return answer(&error_line(id, -32600, "too many questions are open, or two with this id", None));
+        }
+        asks.insert(id.to_owned(), withdrawn.clone());
+    }
+    request.into_iter().for_each(|request| shared.pending.ask_opened(request));
+    let params = envelope.params.map_or("{}", |params| params.get()).to_owned();
+    let (shared, id) = (shared.clone(), id.to_owned());
+    let reply = move |said: Result<&str, &str>| {
+        request.into_iter().for_each(|request| shared.pending.ask_closed(request));
+        if shared.asks().remove(&id).is_none() {
+            return;
+        }
+        let line = match said {
+            Ok(result) => result_line(&id, result),
+            Err(error) => raw_error_line(&id, error),
+        };
+        let _gone = shared.link.send(&line);
+    };
+    peer.ask(ServerAsk::new(method.to_owned(), params, withdrawn, reply));
 }
 
 fn line_too_long(shared: &Shared, len: usize, max: usize, ends: &str) {

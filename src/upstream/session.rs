@@ -1,24 +1,26 @@
 //! A session: requests out, answers back, and an end.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
 use crate::secrets::redactor;
-use crate::wire::{LineWriter, WriteError, request_line};
+use crate::wire::{WriteError, request_line};
 
+use super::link::{INBOX_LEN, Incoming, Link};
 use super::pending::PendingRequests;
 use super::stderr_tail::StderrTail;
 use super::{
-    Answer, Era, Error, Hello, Limits, MODERN_VERSION, Phase, SearchPath, Spec, complete_env, handshake, process,
-    receive,
+    Answer, Behind, Endpoint, Era, Error, Hello, Limits, Offer, Peer, Phase, SearchPath, Spec, complete_env, handshake,
+    http, in_process, params, process, receive,
 };
 
 /// How long the rest of a dead server's output is waited for: an answer written just before its death still counts.
@@ -29,11 +31,15 @@ const NOISE_CHARS_SHOWN: usize = 120;
 /// Gets the raw `params` of each progress notification of one call.
 pub type ProgressSink = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// What a server tells without being asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a server tells without being asked, and not because of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// `notifications/tools/list_changed`.
     ToolsChanged,
+    /// Any other notification: method and raw `params`.
+    Told(Arc<str>, Arc<str>),
+    /// It asked a client for something: whoever shares it with others should not.
+    Asked,
 }
 
 /// Bounds and listeners of one call.
@@ -47,6 +53,16 @@ pub struct CallOptions {
     pub progress: Option<ProgressSink>,
     /// Cancels the call, at the server too.
     pub cancel: CancellationToken,
+    /// Who is behind it.
+    pub behind: Behind,
+}
+
+impl CallOptions {
+    /// A request of our own: nobody is behind it, and nothing but its time ends it.
+    #[must_use]
+    pub fn own(timeout: Duration) -> Self {
+        Self { timeout, ceiling: timeout, progress: None, cancel: CancellationToken::new(), behind: Behind::default() }
+    }
 }
 
 impl fmt::Debug for CallOptions {
@@ -83,10 +99,15 @@ impl Drop for Handle {
 /// What the session's tasks share with it.
 pub(super) struct Shared {
     pub(super) server: ServerName,
-    pub(super) writer: LineWriter,
+    pub(super) link: Arc<dyn Link>,
     pub(super) pending: PendingRequests,
     pub(super) notices: Arc<dyn Fn(Notice) + Send + Sync>,
     pub(super) tail: StderrTail,
+    /// What it was opened with.
+    pub(super) offer: Offer,
+    /// Questions of the server that are not answered yet, by the raw id that it gave them.
+    asks: Mutex<HashMap<String, CancellationToken>>,
+    streams: Mutex<HashMap<String, u64>>,
     noise_lines: AtomicU64,
     /// How the server ended; `None` while it lives.
     death: watch::Sender<Option<String>>,
@@ -142,21 +163,43 @@ impl Session {
         limits: &Limits,
         notices: Arc<dyn Fn(Notice) + Send + Sync>,
     ) -> Result<Self, Error> {
-        let running = process::spawn(spec, path, limits).await?;
         let tail = StderrTail::new(limits.stderr_tail_lines, spec.stderr_sink.clone());
-        let shared = Arc::new(Shared {
-            server: spec.server.clone(),
-            writer: running.stdin.clone(),
-            pending: PendingRequests::default(),
-            notices,
-            tail: tail.clone(),
-            noise_lines: AtomicU64::new(0),
-            death: watch::Sender::new(None),
-            pid: running.pid,
-        });
-        tracing::debug!(server.name = %spec.server, pid = shared.pid, "server started");
+        let share = |link: Arc<dyn Link>, pid| {
+            Arc::new(Shared {
+                server: spec.server.clone(),
+                link,
+                pending: PendingRequests::default(),
+                notices,
+                tail: tail.clone(),
+                offer: spec.offer.clone(),
+                asks: Mutex::default(),
+                streams: Mutex::default(),
+                noise_lines: AtomicU64::new(0),
+                death: watch::Sender::new(None),
+                pid,
+            })
+        };
         let stop = CancellationToken::new();
-        let owner = tokio::spawn(own(shared.clone(), running, tail, stop.clone(), limits.clone()));
+        let (shared, owner) = match &spec.endpoint {
+            Endpoint::Child => {
+                let running = process::spawn(spec, path, limits).await?;
+                let shared = share(Arc::new(running.stdin.clone()), running.pid);
+                let owner = own_child(shared.clone(), running, tail, stop.clone(), limits.clone());
+                (shared, tokio::spawn(owner))
+            }
+            Endpoint::Remote(remote) => {
+                let (inbox, incoming) = mpsc::channel(INBOX_LEN);
+                let link = http::connect(&spec.server, remote, limits, inbox).await?;
+                let shared = share(link, None);
+                (shared.clone(), tokio::spawn(own_remote(shared, incoming, stop.clone(), limits.clone())))
+            }
+            Endpoint::InProcess(built_in) => {
+                let (link, stdout) = in_process::start(built_in, limits);
+                let shared = share(Arc::new(link), None);
+                (shared.clone(), tokio::spawn(in_process::own(shared, stdout, stop.clone(), limits.clone())))
+            }
+        };
+        tracing::debug!(server.name = %spec.server, pid = shared.pid, "server started");
         let handle = Handle { shared, hello: OnceLock::new(), stop, owner: Mutex::new(Some(owner)) };
         Ok(Self { handle: Arc::new(handle) })
     }
@@ -198,8 +241,7 @@ impl Session {
             Era::Legacy => "ping",
             Era::Modern => "server/discover",
         };
-        let options = CallOptions { timeout, ceiling: timeout, progress: None, cancel: CancellationToken::new() };
-        self.request(method, "", Phase::Check, &options).await.map(drop)
+        self.request(method, "", Phase::Check, &CallOptions::own(timeout)).await.map(drop)
     }
 
     /// Whose session it is.
@@ -215,10 +257,10 @@ impl Session {
         phase: Phase,
         options: &CallOptions,
     ) -> Result<Answer, Error> {
-        let answer =
-            self.exchange(method, members, self.handle.hello.get().map(|hello| hello.era), phase, options).await?;
+        let era = self.handle.hello.get().map(|hello| hello.era);
+        let answer = self.exchange(method, members, era, phase, options).await?;
         if let Err(error) = answer.payload() {
-            return Err(refused(&self.handle.shared.server, method, error));
+            return Err(Error::refused(&self.handle.shared.server, method, error));
         }
         Ok(answer)
     }
@@ -234,9 +276,10 @@ impl Session {
     ) -> Result<Answer, Error> {
         let shared = &self.handle.shared;
         let started = Instant::now();
-        let (id, mut answer) = shared.pending.register(options.progress.clone());
+        let (id, mut answer) = shared.pending.register(options.progress.clone(), options.behind.peer.clone());
         let mut waiting = WaitingRequest { shared, id, is_cancellable: method != "initialize" };
-        if let Err(fault) = shared.writer.send(&request_line(id, method, &params(id, members, era, phase))) {
+        let params = params::of_request(id, members, era, phase, &options.behind);
+        if let Err(fault) = shared.link.send(&request_line(id, method, &params)) {
             waiting.is_cancellable = false;
             let fault = shared.not_sent(fault).await;
             if matches!(fault, Error::Died { .. }) {
@@ -270,19 +313,17 @@ impl Session {
         }
     }
 
-    /// A notification. One that the server does not read is lost, as notifications may be.
-    pub(super) fn notify(&self, method: &str) {
-        let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}\n");
-        let _unread = self.handle.shared.writer.send(line.as_bytes());
+    /// A notification with raw `params`, if any. One that the server does not read is lost, as notifications may be.
+    pub fn notify(&self, method: &str, params: Option<&str>) {
+        let params = params.map_or_else(String::new, |params| format!(",\"params\":{params}"));
+        let method = serde_json::to_string(method).expect("a string serialises");
+        let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}{params}}}\n");
+        let _unread = self.handle.shared.link.send(line.as_bytes());
     }
 
-    /// Asks a modern server to tell when its tools change; the answer never comes, so nobody waits for it.
-    pub(super) fn listen_for_tool_changes(&self) {
-        let shared = &self.handle.shared;
-        let (id, _never_answered) = shared.pending.register(None);
-        shared.pending.forget(id);
-        let params = params(id, "\"notifications\":{\"toolsListChanged\":true}", Some(Era::Modern), Phase::Start);
-        let _unread = shared.writer.send(&request_line(id, "subscriptions/listen", &params));
+    /// What the session's tasks share with it.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.handle.shared
     }
 
     /// Whether the server still lives, as far as is known.
@@ -344,6 +385,35 @@ impl Session {
 }
 
 impl Shared {
+    /// The server is gone: everything that waits for it hears of that.
+    pub(super) fn ended(&self, how: String) {
+        self.link.close();
+        tracing::debug!(server.name = %self.server, pid = self.pid, how, "server ended");
+        self.death.send_replace(Some(how));
+        self.pending.fail_all(|| self.died(true));
+        for (_, ask) in self.asks().drain() {
+            ask.cancel();
+        }
+    }
+
+    /// Who is meant by what the server says, with his request if it is because of one.
+    pub(super) fn peer(&self, about: Option<u64>) -> Option<(Option<u64>, Arc<dyn Peer>)> {
+        match self.pending.behind(about) {
+            Some((request, peer)) => Some((Some(request), peer)),
+            None => self.offer.peer.clone().map(|peer| (None, peer)),
+        }
+    }
+
+    /// The open streams that tell of changes of one resource: the id of the request by the resource's URI.
+    pub(super) fn streams(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Questions of the server that are open.
+    pub(super) fn asks(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a line that is no message, and names the first.
     pub(super) fn note_noise(&self, line: &str) {
         if self.noise_lines.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -392,13 +462,13 @@ impl Drop for WaitingRequest<'_> {
         if self.shared.pending.forget(self.id) && self.is_cancellable {
             let params = format!("{{\"requestId\":{},\"reason\":\"the caller no longer waits\"}}", self.id);
             let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{params}}}\n");
-            let _unread = self.shared.writer.send(line.as_bytes());
+            let _unread = self.shared.link.send(line.as_bytes());
         }
     }
 }
 
 /// Owns the process, its readers, and the news of its death.
-async fn own(
+async fn own_child(
     shared: Arc<Shared>,
     running: process::Running,
     tail: StderrTail,
@@ -430,50 +500,31 @@ async fn own(
     let _last_words = tokio::time::timeout(LAST_WORDS, &mut stderr).await;
     stdout.abort();
     stderr.abort();
-    shared.writer.close();
-    tracing::debug!(server.name = %shared.server, pid = shared.pid, how, "server ended");
-    shared.death.send_replace(Some(how));
-    shared.pending.fail_all(|| shared.died(true));
+    shared.ended(how);
 }
 
-/// The `params` object of a request.
-fn params(id: u64, members: &str, era: Option<Era>, phase: Phase) -> String {
-    let comma = if members.is_empty() { "" } else { "," };
-    // The id serves as progress token too: it is unique and costs no table.
-    match (era, phase) {
-        (Some(Era::Modern), _) => {
-            let token = if phase == Phase::Call { format!("\"progressToken\":{id},") } else { String::new() };
-            format!("{{{members}{comma}\"_meta\":{{{token}{}}}}}", modern_meta())
+/// Owns the session with a server that is no process of ours: hands on what comes, until one of the two ends it.
+async fn own_remote(
+    shared: Arc<Shared>,
+    mut incoming: mpsc::Receiver<Incoming>,
+    stop: CancellationToken,
+    limits: Limits,
+) {
+    let how = loop {
+        let came = tokio::select! {
+            came = incoming.recv() => came,
+            () = stop.cancelled() => break "was left".to_owned(),
+        };
+        match came {
+            Some(Incoming::Message { line, about }) => receive::receive(&shared, line, about),
+            Some(Incoming::Failed { id, fault }) => drop(shared.pending.answer(id, Err(fault))),
+            Some(Incoming::Over(how)) => break how,
+            None => break "closed the connection".to_owned(),
         }
-        (Some(Era::Legacy), Phase::Call) => format!("{{{members}{comma}\"_meta\":{{\"progressToken\":{id}}}}}"),
-        _ => format!("{{{members}}}"),
-    }
-}
-
-/// The members of `_meta` that each modern request carries.
-fn modern_meta() -> &'static str {
-    static META: OnceLock<String> = OnceLock::new();
-    META.get_or_init(|| {
-        format!(
-            "\"io.modelcontextprotocol/protocolVersion\":\"{MODERN_VERSION}\",\
-             \"io.modelcontextprotocol/clientInfo\":{{\"name\":\"mcporch\",\"version\":\"{}\"}},\
-             \"io.modelcontextprotocol/clientCapabilities\":{{}}",
-            env!("CARGO_PKG_VERSION")
-        )
-    })
-}
-
-/// A JSON-RPC error object as our error.
-pub(super) fn refused(server: &ServerName, method: &str, error: &str) -> Error {
-    #[derive(serde::Deserialize, Default)]
-    struct RpcError {
-        #[serde(default)]
-        code: i64,
-        #[serde(default)]
-        message: String,
-    }
-    let error: RpcError = serde_json::from_str(error).unwrap_or_default();
-    // A server that was given a wrong key likes to tell which one.
-    let message = redactor().redact(&error.message).into_owned();
-    Error::Refused { server: server.clone(), method: method.to_owned(), code: error.code, message }
+    };
+    shared.link.close();
+    // The link says goodbye; it hangs up its inbox once that is done.
+    let goodbye = async { while incoming.recv().await.is_some() {} };
+    let _too_slow = tokio::time::timeout(limits.close_grace, goodbye).await;
+    shared.ended(how);
 }

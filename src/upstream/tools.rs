@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Effect, EffectSource, InputSchema, ServerName, Tool, ToolKey};
 use crate::effects;
@@ -59,8 +58,7 @@ impl Session {
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let left = deadline.saturating_duration_since(Instant::now());
-            let options =
-                CallOptions { timeout: left, ceiling: left, progress: None, cancel: CancellationToken::new() };
+            let options = CallOptions::own(left);
             let members = cursor.as_ref().map_or_else(String::new, |cursor| {
                 format!("\"cursor\":{}", serde_json::to_string(cursor).expect("a string serialises"))
             });
@@ -126,7 +124,7 @@ impl Session {
     }
 
     pub(super) fn refused(&self, method: &str, error: &str) -> Error {
-        super::session::refused(self.server(), method, error)
+        Error::refused(self.server(), method, error)
     }
 }
 

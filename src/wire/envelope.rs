@@ -103,6 +103,12 @@ pub fn error_line(id: &str, code: i64, message: &str, data: Option<&serde_json::
     answer_line(id, "error", &body)
 }
 
+/// A JSON-RPC error as one line, newline included; `error` is the raw error object, without line breaks.
+#[must_use]
+pub fn raw_error_line(id: &str, error: &str) -> Vec<u8> {
+    answer_line(id, "error", error)
+}
+
 fn answer_line(id: &str, member: &str, body: &str) -> Vec<u8> {
     let mut line = Vec::with_capacity(48 + id.len() + body.len());
     for part in ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"", member, "\":", body, "}\n"] {

@@ -261,7 +261,7 @@ fn start_call(client: &Arc<Client>, asked: &Asked<'_>, tasks: &TaskTracker) {
     client.session.calls.fetch_add(1, Ordering::Relaxed);
     tasks.spawn(async move {
         let _slot = slot;
-        let cx = OpContext { cancel, progress, caller: call.client.session.caller };
+        let cx = OpContext { cancel, progress, caller: call.client.session.caller, ..OpContext::default() };
         let result = run(&call.client.operations, &cx, tool, arguments, is_modern).await;
         call.end(&result);
     });

@@ -67,6 +67,7 @@ pub async fn serve_daemon(
     let checks = checks(config, env, behind.reload_soon());
     let service = Arc::new(Service::new(
         app.operations.clone(),
+        super::run::profiles(config),
         limits(config),
         checks,
         options.build.clone(),

@@ -22,6 +22,9 @@ pub enum Error {
     /// The socket cannot be had.
     #[error(transparent)]
     Socket(#[from] crate::local_socket::Error),
+    /// There is no such profile.
+    #[error("{0}")]
+    Profile(String),
     /// The client's streams failed.
     #[error("the client's streams failed")]
     Streams(#[from] std::io::Error),
@@ -34,8 +37,15 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>, is_resumed: bool) -> Result<(), Error> {
+pub async fn serve_stdio(
+    config: &Config,
+    request: Request,
+    env: Arc<dyn Env>,
+    profile: &str,
+    is_resumed: bool,
+) -> Result<(), Error> {
     Ancestry::of(config, &*env).check()?;
+    let profile = profiles(config).find(profile).map_err(Error::Profile)?;
     let limits = &config.settings.limits;
     let streams = mcp::stdio(limits.client_line_bytes_max, limits.line_bytes_max)?;
     let app = Arc::new(App::build(config, &*env)?);
@@ -46,13 +56,19 @@ pub async fn serve_stdio(config: &Config, request: Request, env: Arc<dyn Env>, i
     let behind = Behind::start(&app, config, request, env, &stop);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
-    let session = mcp::Session { is_resumed, ..mcp::Session::default() };
-    let served = mcp::serve(Arc::clone(&app.operations), streams, session, client_limits, stop.clone()).await;
+    let session = mcp::Session { is_resumed, profile, ..mcp::Session::default() };
+    let front = mcp::front(app.operations.clone(), client_limits);
+    let served = mcp::serve(&front, streams, session, stop.clone()).await;
     stop.cancel();
     app.stop().await;
     signals.abort();
     behind.end().await;
     Ok(served?)
+}
+
+/// The profiles that the settings name.
+pub(super) fn profiles(_config: &Config) -> mcp::Profiles {
+    mcp::Profiles::default()
 }
 
 /// Cancels on the first signal that asks us to end.

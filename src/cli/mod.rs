@@ -70,6 +70,10 @@ struct CommandLine {
     /// Serve this one client without a daemon, everything in one process [env: MCPORCH_STANDALONE]
     #[arg(long)]
     standalone: bool,
+    /// What this client sees: direct (all tools by their own names), p/NAME (a profile of the settings) or s/SERVER (one server
+    /// as it is) [default: the four tools]
+    #[arg(long, value_name = "PROFILE", default_value = "", hide_default_value = true)]
+    profile: String,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -271,7 +275,7 @@ fn before_runtime(line: &CommandLine) -> Before {
     {
         let is_asked = std::env::var_os("MCPORCH_STANDALONE").is_some_and(|asked| !asked.is_empty() && asked != "0");
         if !line.standalone && !is_asked {
-            return match thin::run(&line.global) {
+            return match thin::run(&line.global, &line.profile) {
                 thin::End::Exit(code) => Before::Exit(code),
                 thin::End::Alone { is_resumed } => Before::Alone { resumed: is_resumed },
             };
@@ -292,7 +296,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Out::stderr().warning("a restore that was interrupted is finished now");
     }
     match line.command {
-        None => serve::serve(&global, is_resumed).await,
+        None => serve::serve(&global, &line.profile, is_resumed).await,
         #[cfg(unix)]
         Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
         #[cfg(unix)]

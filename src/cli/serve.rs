@@ -13,14 +13,14 @@ use super::output::Out;
 
 /// Serves the one client of this process without a daemon. `is_resumed` says that the client has been through `initialize`
 /// with a daemon that is no more.
-pub(super) async fn serve(global: &Global, is_resumed: bool) -> anyhow::Result<Exit> {
+pub(super) async fn serve(global: &Global, profile: &str, is_resumed: bool) -> anyhow::Result<Exit> {
     let config = config::load(&global.request(), &ProcessEnv)?;
     let level = global.verbose.then_some("debug");
     telemetry::start(&config.settings.log, level, &config.home.logs())?;
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }
-    app::serve_stdio(&config, global.request(), Arc::new(ProcessEnv), is_resumed).await?;
+    app::serve_stdio(&config, global.request(), Arc::new(ProcessEnv), profile, is_resumed).await?;
     Ok(Exit::Done)
 }
 

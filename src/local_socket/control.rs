@@ -36,6 +36,7 @@ pub fn stream(
         purpose: Purpose::Control,
         environment: Environment::default(),
         resume: None,
+        profile: String::new(),
     };
     connection.greet(&hello, &[], Instant::now() + patience)?;
     let ask = Ask { id: 1, method: method.to_owned(), params };

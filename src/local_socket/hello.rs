@@ -33,6 +33,9 @@ pub struct Hello {
     /// Given by a client whose daemon died in mid-session.
     #[serde(default)]
     pub resume: Option<Resume>,
+    /// What a client shall see: nothing for the four tools, else `direct`, `p/NAME` or `s/SERVER`.
+    #[serde(default)]
+    pub profile: String,
 }
 
 /// What a connection is for.
@@ -109,6 +112,8 @@ pub enum RefusalKind {
     Protocol,
     /// The client was started by one of its own servers.
     Recursion,
+    /// There is no such profile.
+    Profile,
     /// The hello was not understood.
     Malformed,
 }

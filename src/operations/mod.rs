@@ -13,6 +13,7 @@ mod execute;
 mod explain_tool;
 mod feedback;
 mod find_tool;
+mod forward;
 mod learned;
 #[cfg(test)]
 mod learned_tests;
@@ -32,6 +33,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use crate::supervisor::Told;
 pub use advice::Advice;
 pub use call_tool::CallInput;
 pub use context::{CallerId, OpContext};
@@ -41,6 +43,7 @@ pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
 pub use explain_tool::{ExplainInput, ExplainOutput};
 pub use feedback::{FeedbackInput, FeedbackOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
+pub use forward::Forwarded;
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};
 pub use rebuild_index::{IndexStatus, RebuildReport};

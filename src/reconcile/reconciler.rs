@@ -648,6 +648,22 @@ impl Wanted {
     }
 }
 
+impl Reconciler {
+    /// Whether the operator lets a tool through; that of a server that is not known is his matter.
+    #[must_use]
+    pub fn takes(&self, server: &ServerName, tool: &str) -> bool {
+        let wanted = self.shared.wanted();
+        wanted.sources.iter().find(|source| source.name == *server).is_none_or(|source| source.takes(tool))
+    }
+
+    /// Whether the operator keeps some tools of a server out.
+    #[must_use]
+    pub fn keeps_tools_out(&self, server: &ServerName) -> bool {
+        let has_rules = |source: &Source| source.tools_allowed.is_some() || !source.tools_denied.is_empty();
+        self.shared.wanted().sources.iter().any(|source| source.name == *server && has_rules(source))
+    }
+}
+
 impl Source {
     /// Whether the operator lets the tool through.
     #[must_use]

@@ -98,7 +98,7 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
             return Err(Error::TimedOut { server, phase, after: whole, stderr });
         }
         // A web server's way of saying that it does not know the question.
-        Err(Error::HttpStatus { status, .. }) if matches!(status, 400 | 404 | 405 | 406 | 415 | 422) => {
+        Err(Error::HttpStatus { status: 400 | 404 | 405 | 406 | 415 | 422, .. }) => {
             return Ok(None);
         }
         Err(fault) => return Err(fault),

@@ -28,6 +28,7 @@ impl Session {
     /// [`Error`]: no answer came.
     pub async fn forward(&self, method: &str, members: &str, options: &CallOptions) -> Result<Answer, Error> {
         let era = Some(self.hello().era);
+        self.set_level(method, options).await;
         let mut answer = self.exchange(method, members, era, Phase::Call, options).await?;
         if self.hello().era == Era::Legacy || options.behind.takes_input_required {
             return Ok(answer);
@@ -54,6 +55,22 @@ impl Session {
             answer = self.exchange(method, &members, era, Phase::Call, options).await?;
         }
         Err(self.bad_answer(method, format!("more than {ROUNDS_MAX} rounds of questions")))
+    }
+}
+
+impl Session {
+    /// Tells a legacy server from which level on the client wants its log messages, when that is another one than before.
+    /// Modern servers are told with each request. One that does not take it goes on as it was.
+    async fn set_level(&self, method: &str, options: &CallOptions) {
+        let Some(level) = options.behind.log_level.as_ref().filter(|_| self.hello().era == Era::Legacy) else { return };
+        let has_logging = memchr::memmem::find(self.hello().capabilities.as_bytes(), b"\"logging\"").is_some();
+        if !has_logging || method == "logging/setLevel" || !self.shared().is_new_level(level) {
+            return;
+        }
+        let options = CallOptions { cancel: options.cancel.clone(), ..CallOptions::own(options.timeout) };
+        let members = format!("\"level\":{level}");
+        let _left_as_it_was =
+            self.exchange("logging/setLevel", &members, Some(Era::Legacy), Phase::Call, &options).await;
     }
 }
 

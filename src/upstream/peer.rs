@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::wire::Members;
+
 /// The client behind a request, as far as a server can reach him through us.
 pub trait Peer: Send + Sync {
     /// Which client; requests of one client may share what the server asks.
@@ -67,7 +69,11 @@ pub struct ServerAsk {
     /// Cancelled when the server takes the question back, or is gone.
     pub withdrawn: CancellationToken,
     reply: Option<Reply>,
+    back: Option<BackChannel>,
 }
+
+/// Takes notifications about a question to the server that asked it: method and raw params.
+type BackChannel = Box<dyn Fn(&str, &str) + Send>;
 
 impl fmt::Debug for ServerAsk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +90,29 @@ impl ServerAsk {
         withdrawn: CancellationToken,
         reply: impl FnOnce(Result<&str, &str>) + Send + 'static,
     ) -> Self {
-        Self { method, params, withdrawn, reply: Some(Box::new(reply)) }
+        Self { method, params, withdrawn, reply: Some(Box::new(reply)), back: None }
+    }
+
+    /// The same, with a way back for notifications about it.
+    #[must_use]
+    pub fn with_back_channel(mut self, back: impl Fn(&str, &str) + Send + 'static) -> Self {
+        self.back = Some(Box::new(back));
+        self
+    }
+
+    /// The token under which the server wants to hear of progress, raw JSON.
+    #[must_use]
+    pub fn progress_token(&self) -> Option<String> {
+        let params = Members::parse(&self.params).ok()?;
+        let meta = Members::parse(params.member("_meta")?).ok()?;
+        meta.member("progressToken").map(str::to_owned)
+    }
+
+    /// Tells the server something about its question.
+    pub fn tell(&self, method: &str, params: &str) {
+        if let Some(back) = &self.back {
+            back(method, params);
+        }
     }
 
     /// Answers it: raw JSON of the result, or of a JSON-RPC error object.

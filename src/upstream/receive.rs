@@ -130,6 +130,13 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
     }
     request.into_iter().for_each(|request| shared.pending.ask_opened(request));
     let params = envelope.params.map_or("{}", |params| params.get()).to_owned();
+    let back = {
+        let shared = shared.clone();
+        move |method: &str, params: &str| {
+            let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n");
+            let _unread = shared.link.send(line.as_bytes());
+        }
+    };
     let (shared, id) = (shared.clone(), id.to_owned());
     let reply = move |said: Result<&str, &str>| {
         request.into_iter().for_each(|request| shared.pending.ask_closed(request));
@@ -142,7 +149,7 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
         };
         let _gone = shared.link.send(&line);
     };
-    peer.ask(ServerAsk::new(method.to_owned(), params, withdrawn, reply));
+    peer.ask(ServerAsk::new(method.to_owned(), params, withdrawn, reply).with_back_channel(back));
 }
 
 fn line_too_long(shared: &Shared, len: usize, max: usize, ends: &str) {

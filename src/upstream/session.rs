@@ -108,6 +108,8 @@ pub(super) struct Shared {
     /// Questions of the server that are not answered yet, by the raw id that it gave them.
     asks: Mutex<HashMap<String, CancellationToken>>,
     streams: Mutex<HashMap<String, u64>>,
+    /// The level of log messages that it was last told, raw JSON.
+    level: Mutex<Option<Arc<str>>>,
     noise_lines: AtomicU64,
     /// How the server ended; `None` while it lives.
     death: watch::Sender<Option<String>>,
@@ -174,6 +176,7 @@ impl Session {
                 offer: spec.offer.clone(),
                 asks: Mutex::default(),
                 streams: Mutex::default(),
+                level: Mutex::default(),
                 noise_lines: AtomicU64::new(0),
                 death: watch::Sender::new(None),
                 pid,
@@ -407,6 +410,14 @@ impl Shared {
     /// The open streams that tell of changes of one resource: the id of the request by the resource's URI.
     pub(super) fn streams(&self) -> MutexGuard<'_, HashMap<String, u64>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is another level than the one it was told last; it counts as told from now on.
+    pub(super) fn is_new_level(&self, level: &Arc<str>) -> bool {
+        let mut told = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = told.as_ref() != Some(level);
+        *told = Some(level.clone());
+        is_new
     }
 
     /// Questions of the server that are open.

@@ -62,20 +62,21 @@ struct Thin {
     ends: Ends,
     journal: File,
     resume: Option<Resume>,
+    profile: String,
     said: Option<String>,
     /// The daemon, if this process started it: the system leaves its end to us.
     daemon: Option<Child>,
 }
 
 /// Serves the client of this process through the daemon.
-pub(super) fn run(global: &Global) -> End {
+pub(super) fn run(global: &Global, profile: &str) -> End {
     let alone = End::Alone { is_resumed: false };
     // What is wrong with the settings is told by whoever reads all of them.
     let Ok((home, settings)) = config::load_daemon(&global.request(), &ProcessEnv) else { return alone };
     if !settings.enabled {
         return alone;
     }
-    let mut thin = match Thin::prepare(global, &home, settings) {
+    let mut thin = match Thin::prepare(global, &home, settings, profile) {
         Ok(thin) => thin,
         Err(fault) => {
             tell_alone(&fault);
@@ -94,7 +95,7 @@ pub(super) fn run(global: &Global) -> End {
                 return End::Exit(ExitCode::from(code));
             }
             Ok(Ended::Died(owed)) => thin.note_death(&owed),
-            Err(Error::Refused { kind: RefusalKind::Recursion, why }) => {
+            Err(Error::Refused { kind: RefusalKind::Recursion | RefusalKind::Profile, why }) => {
                 Out::stderr().failure(&why);
                 return End::Exit(Exit::Failed.into());
             }
@@ -162,7 +163,7 @@ fn tell_alone(fault: &Error) {
 }
 
 impl Thin {
-    fn prepare(global: &Global, home: &Home, settings: DaemonSettings) -> Result<Self, Error> {
+    fn prepare(global: &Global, home: &Home, settings: DaemonSettings, profile: &str) -> Result<Self, Error> {
         let identity = Identity::of(global, home, &ProcessEnv);
         let place = identity.place(&settings, &ProcessEnv)?;
         place.prepare()?;
@@ -177,6 +178,7 @@ impl Thin {
             ends,
             journal,
             resume: None,
+            profile: profile.to_owned(),
             said: None,
             daemon: None,
         })
@@ -212,6 +214,7 @@ impl Thin {
             purpose: Purpose::Client,
             environment: self.environment.clone(),
             resume: self.resume.clone(),
+            profile: self.profile.clone(),
         };
         let descriptors = [self.ends.input(), self.ends.output(), self.journal.as_fd()];
         connection.greet(&hello, &descriptors, deadline)

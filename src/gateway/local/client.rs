@@ -26,6 +26,10 @@ pub(super) async fn serve(service: &Arc<Service>, mut stream: UnixStream, greeti
         let why = format!("it serves {} clients already (daemon.clients_max)", service.limits.clients_max);
         return refuse(&mut stream, RefusalKind::Full, &why).await;
     };
+    let profile = match service.profiles.find(&hello.profile) {
+        Ok(profile) => profile,
+        Err(why) => return refuse(&mut stream, RefusalKind::Profile, &why).await,
+    };
     let notice = relieve(service, &hello);
     let (streams, journal) = match take(service, descriptors) {
         Ok(taken) => taken,
@@ -39,13 +43,12 @@ pub(super) async fn serve(service: &Arc<Service>, mut stream: UnixStream, greeti
         caller,
         journal: Some(Arc::new(journal)),
         is_resumed: hello.resume.as_ref().is_some_and(|resume| resume.is_initialized),
-        calls: service.calls.clone(),
+        profile,
     };
     tracing::info!(client.pid = hello.pid, client.resumed = hello.resume.is_some(), "a client is served");
     (service.checks.adopt)(&hello.environment);
-    let limits = mcp::ClientLimits { calls_in_flight_max: service.limits.calls_in_flight_max };
     let end = service.end.child_token();
-    let serving = mcp::serve(service.operations.clone(), streams, session, limits, end.clone());
+    let serving = mcp::serve(&service.front, streams, session, end.clone());
     let mut serving = Box::pin(serving);
     let served = tokio::select! {
         served = &mut serving => served,

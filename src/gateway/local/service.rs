@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::gateway::mcp;
 use crate::local_socket::{Build, Environment};
 use crate::operations::{CallerId, Operations};
 
@@ -53,6 +54,10 @@ pub struct Checks {
 pub struct Service {
     /// The verbs.
     pub operations: Arc<Operations>,
+    /// What all MCP clients share.
+    pub front: Arc<mcp::Front>,
+    /// What they can ask to see.
+    pub profiles: mcp::Profiles,
     /// Bounds.
     pub limits: Limits,
     /// Questions to others.
@@ -85,19 +90,24 @@ impl Service {
     #[must_use]
     pub fn new(
         operations: Arc<Operations>,
+        profiles: mcp::Profiles,
         limits: Limits,
         checks: Checks,
         build: Build,
         log: Option<PathBuf>,
     ) -> Self {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
         Self {
+            front: mcp::Front::new(operations.clone(), client_limits, calls.clone()),
+            profiles,
             operations,
             limits,
             checks,
             build,
             log,
             presence: watch::channel(Presence::default()).0,
-            calls: Arc::default(),
+            calls,
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
             started: Instant::now(),

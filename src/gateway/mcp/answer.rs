@@ -1,5 +1,7 @@
 //! Results as raw JSON: our own built, a tool's own passed through with as little as possible added.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -60,6 +62,50 @@ pub(super) fn passed_through(raw: &str, route: &RouteInfo, is_modern: bool) -> S
         _ => {}
     }
     members.with(&changed)
+}
+
+/// A server's result in the words of the client's era, byte for byte where they are the same.
+pub(super) fn in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> Cow<'a, str> {
+    let says_type = memchr::memmem::find(raw.as_bytes(), b"\"resultType\"").is_some();
+    if !is_modern {
+        if !says_type {
+            return Cow::Borrowed(raw);
+        }
+        // Legacy clients do not know it, and the strict ones refuse what they do not know.
+        let Ok(members) = Members::parse(raw) else { return Cow::Borrowed(raw) };
+        return Cow::Owned(members.with(&[("resultType", None), ("ttlMs", None), ("cacheScope", None)]));
+    }
+    let members = says_type.then(|| Members::parse(raw).unwrap_or_default());
+    let has = |name: &str| members.as_ref().is_some_and(|members| members.member(name).is_some());
+    let mut added = String::new();
+    if !has("resultType") {
+        added.push_str("\"resultType\":\"complete\",");
+    }
+    let is_cacheable = method.ends_with("/list") || method == "resources/read";
+    if is_cacheable && !has("resultType") && memchr::memmem::find(raw.as_bytes(), b"\"ttlMs\"").is_none() {
+        added.push_str("\"ttlMs\":0,\"cacheScope\":\"private\",");
+    }
+    match raw.trim_start().strip_prefix('{') {
+        Some(rest) if !added.is_empty() => {
+            if rest.trim_start() == "}" {
+                added.pop();
+            }
+            Cow::Owned(format!("{{{added}{rest}"))
+        }
+        // What is no object is no result; it passes as it is.
+        _ => Cow::Borrowed(raw),
+    }
+}
+
+/// A server's error in the words of the client's era, and its code.
+pub(super) fn error_in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> (i64, Cow<'a, str>) {
+    let members = Members::parse(raw).unwrap_or_default();
+    let code = members.member("code").and_then(|code| code.parse().ok()).unwrap_or(-32603);
+    // "Resource not found" had a code of its own once.
+    if is_modern && code == -32002 && method.starts_with("resources/") {
+        return (-32602, Cow::Owned(members.with(&[("code", Some("-32602"))])));
+    }
+    (code, Cow::Borrowed(raw))
 }
 
 fn meta(raw: Option<&str>, route: &RouteInfo, is_modern: bool) -> String {

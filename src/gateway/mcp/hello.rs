@@ -6,11 +6,19 @@ use serde_json::{Value, json};
 
 /// Revisions with an `initialize` handshake, oldest first.
 pub(super) const LEGACY_VERSIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The last of them.
+const NEWEST_LEGACY: &str = "2025-11-25";
 /// Stateless revisions, oldest first.
 pub(super) const MODERN_VERSIONS: &[&str] = &["2026-07-28"];
 
 /// Key of the version in a request's `_meta`.
 pub(super) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// Key of the client's name in a request's `_meta`.
+pub(super) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+/// Key of what the client can do.
+pub(super) const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// Key of the level from which on it wants log messages.
+pub(super) const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// Key of our name in a result's `_meta`.
 pub(super) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
 /// Key of the subscription in a notification's `_meta`.
@@ -37,16 +45,39 @@ pub(super) fn server_info_text() -> &'static str {
     TEXT.get_or_init(|| server_info().to_string())
 }
 
+/// What views of several servers offer.
+pub(super) fn capabilities_of_all() -> Value {
+    json!({
+        "tools": {"listChanged": true},
+        "prompts": {"listChanged": true},
+        "resources": {"subscribe": true, "listChanged": true},
+        "completions": {},
+        "logging": {},
+    })
+}
+
 fn capabilities() -> Value {
     json!({"tools": {"listChanged": true}})
 }
 
-/// The result of `initialize`. A version that we do not speak is answered with our newest, as the specification wants.
+/// The revision that `initialize` agrees on: the one asked for, or our newest when we do not speak that, as the specification
+/// wants.
+pub(super) fn negotiated(asked: Option<&str>) -> &str {
+    asked.filter(|asked| LEGACY_VERSIONS.contains(asked)).unwrap_or(NEWEST_LEGACY)
+}
+
+/// Adds to a list of ours what the stateless revisions want of it.
+pub(super) fn complete(result: &mut Value) {
+    result["resultType"] = "complete".into();
+    result["ttlMs"] = LIST_TTL_MS.into();
+    result["cacheScope"] = "private".into();
+    result["_meta"] = json!({META_SERVER: server_info()});
+}
+
+/// The result of `initialize`.
 pub(super) fn initialized(asked: Option<&str>) -> Value {
-    let newest = LEGACY_VERSIONS.last().expect("the list is not empty");
-    let version = asked.filter(|asked| LEGACY_VERSIONS.contains(asked)).unwrap_or(newest);
     json!({
-        "protocolVersion": version,
+        "protocolVersion": negotiated(asked),
         "capabilities": capabilities(),
         "serverInfo": server_info(),
         "instructions": INSTRUCTIONS,

@@ -1,0 +1,109 @@
+//! A request, taken apart as far as all methods need it.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::wire::Members;
+
+use super::hello;
+
+/// Keys of `_meta` that each hop sets for itself.
+const HOP_KEYS: &[&str] = &[
+    "progressToken",
+    hello::META_VERSION,
+    hello::META_CLIENT,
+    hello::META_CAPABILITIES,
+    hello::META_LOG_LEVEL,
+    hello::META_SUBSCRIPTION,
+];
+
+/// A request.
+pub(super) struct Asked<'a> {
+    /// Raw JSON.
+    pub(super) id: &'a str,
+    pub(super) method: &'a str,
+    pub(super) params: Option<&'a RawValue>,
+    /// The version in `_meta`; a request that has one is modern.
+    pub(super) version: Option<String>,
+    /// Raw JSON.
+    pub(super) progress_token: Option<String>,
+    /// What the client can do, as a modern request says; raw JSON object.
+    pub(super) capabilities: Option<Arc<str>>,
+    /// From which level on it wants log messages, as a modern request says; raw JSON.
+    pub(super) log_level: Option<Arc<str>>,
+    /// Further members of `_meta`, raw and without braces.
+    pub(super) meta: Option<Arc<str>>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads `_meta`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(id: &'a str, method: &'a str, params: Option<&'a RawValue>) -> Result<Self, String> {
+        let mut asked = Self {
+            id,
+            method,
+            params,
+            version: None,
+            progress_token: None,
+            capabilities: None,
+            log_level: None,
+            meta: None,
+        };
+        let Some(params) = params else { return Ok(asked) };
+        let members = Members::parse(params.get()).map_err(|_| "params must be an object".to_owned())?;
+        let Some(meta) = members.member("_meta") else { return Ok(asked) };
+        let meta = Members::parse(meta).map_err(|_| "params._meta must be an object".to_owned())?;
+        if let Some(version) = meta.member(hello::META_VERSION) {
+            let version = serde_json::from_str(version)
+                .map_err(|_| format!("_meta[\"{}\"] must be a text", hello::META_VERSION))?;
+            asked.version = Some(version);
+            asked.read_modern(&meta)?;
+        }
+        asked.progress_token = meta.member("progressToken").filter(|token| *token != "null").map(str::to_owned);
+        let is_passed = |key: &str| !HOP_KEYS.contains(&key);
+        if meta.0.iter().any(|(key, _)| is_passed(key)) {
+            let hop: Vec<(&str, Option<&str>)> = HOP_KEYS.iter().map(|key| (*key, None)).collect();
+            asked.meta = Some(without_braces(&meta.with(&hop)).into());
+        }
+        Ok(asked)
+    }
+
+    fn read_modern(&mut self, meta: &Members<'_>) -> Result<(), String> {
+        let Some(capabilities) = meta.member(hello::META_CAPABILITIES) else {
+            return Err(format!("_meta[\"{}\"] is missing", hello::META_CAPABILITIES));
+        };
+        if !capabilities.trim_start().starts_with('{') {
+            return Err(format!("_meta[\"{}\"] must be an object", hello::META_CAPABILITIES));
+        }
+        self.capabilities = Some(capabilities.into());
+        self.log_level = meta.member(hello::META_LOG_LEVEL).filter(|level| *level != "null").map(Into::into);
+        Ok(())
+    }
+
+    pub(super) fn is_modern(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// The params' members, raw, without braces and without `_meta`, some of them changed.
+    pub(super) fn members(&self, changed: &[(&str, Option<&str>)]) -> String {
+        let params = self.params.map_or("{}", RawValue::get);
+        let mut all = vec![("_meta", None)];
+        all.extend_from_slice(changed);
+        let members = Members::parse(params).unwrap_or_default();
+        without_braces(&members.with(&all)).to_owned()
+    }
+
+    /// A member of the params that is a text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let params = Members::parse(self.params?.get()).ok()?;
+        serde_json::from_str(params.member(name)?).ok()
+    }
+}
+
+/// What is between the braces.
+pub(super) fn without_braces(object: &str) -> &str {
+    object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default()
+}

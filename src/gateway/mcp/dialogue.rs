@@ -1,0 +1,330 @@
+//! A request of a stateless client during which a server asks something. The client gets an `input_required` answer with a
+//! sealed state; meanwhile the call goes on waiting. When the client sends the request again with what was wanted, the two are
+//! brought together: the answers go to the server, and what comes next goes to the new request.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
+
+use crate::upstream::ServerAsk;
+use crate::wire::Members;
+
+use super::exchange::{Exchange, Said};
+use super::hello;
+
+/// How long a call waits for its client to come back. A person may be at lunch; a client that forgot must not hold a server's
+/// call for ever. A guess.
+const WAIT: Duration = Duration::from_secs(600);
+/// How long further questions are waited for after the first, so that they go out together.
+const GATHER: Duration = Duration::from_millis(2);
+/// Calls that wait for their clients, of all clients. A guess.
+const WAITING_MAX: usize = 4096;
+
+/// All calls that wait for their clients, and the key that their states are sealed with; it dies with the process, as they do.
+pub(super) struct Dialogues {
+    key: [u8; 32],
+    next_number: AtomicU64,
+    waiting: Mutex<HashMap<u64, Weak<Dialogue>>>,
+}
+
+/// One call and whoever it is answered to at the moment.
+pub(super) struct Dialogue {
+    number: u64,
+    /// What a retry must be like: who asks, what for.
+    subject: String,
+    all: Arc<Dialogues>,
+    state: Mutex<State>,
+    /// Ends the call.
+    cancel: CancellationToken,
+    /// Held while nobody else holds it: the client is expected back.
+    kept: Mutex<Option<Arc<Dialogue>>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// `None` while the client is expected back.
+    exchange: Option<Arc<dyn Exchange>>,
+    /// Questions that were not answered, by the key that the client knows them by.
+    asks: BTreeMap<String, ServerAsk>,
+    next_key: u64,
+    /// Grows with each `input_required`: a state is good for one return.
+    round: u64,
+    is_gathering: bool,
+    /// How the call ended, when that was before the client came back.
+    ended: Option<Ended>,
+}
+
+enum Ended {
+    Result(String),
+    Error(i64, String),
+}
+
+impl Dialogues {
+    pub(super) fn new() -> Self {
+        Self { key: random_bytes(), next_number: AtomicU64::new(1), waiting: Mutex::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Weak<Dialogue>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that answers to `exchange` for now.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        subject: String,
+        exchange: Arc<dyn Exchange>,
+        cancel: CancellationToken,
+    ) -> Arc<Dialogue> {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let state = State { exchange: Some(exchange), ..State::default() };
+        Arc::new(Dialogue {
+            number,
+            subject,
+            all: self.clone(),
+            state: Mutex::new(state),
+            cancel,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// The client is back: `state` is the raw JSON that he brought, `responses` the raw `inputResponses`. `Err` says why that is
+    /// none of our calls.
+    pub(super) fn resume(
+        &self,
+        state: &str,
+        subject: &str,
+        responses: Option<&str>,
+        exchange: Arc<dyn Exchange>,
+    ) -> Result<Arc<Dialogue>, &'static str> {
+        const UNKNOWN: &str = "requestState is none that waits here: it was used before, has expired, or was changed";
+        let state: String = serde_json::from_str(state).map_err(|_| UNKNOWN)?;
+        let (number, round) = self.unseal(&state, subject).ok_or(UNKNOWN)?;
+        let dialogue = self.waiting().get(&number).and_then(Weak::upgrade).ok_or(UNKNOWN)?;
+        dialogue.come_back(round, responses, exchange).map_err(|()| UNKNOWN)?;
+        Ok(dialogue)
+    }
+
+    /// Whether a state was sealed by us, or by one of our kind in another life.
+    pub(super) fn is_ours(state: &str) -> bool {
+        state.trim_start_matches('"').starts_with("mcporch1.")
+    }
+
+    fn seal(&self, dialogue: &Dialogue, round: u64) -> String {
+        let body = format!("mcporch1.{:016x}.{round}", dialogue.number);
+        format!("{body}.{}", hex(&self.mac(&body, &dialogue.subject).finalize().into_bytes()))
+    }
+
+    fn unseal(&self, state: &str, subject: &str) -> Option<(u64, u64)> {
+        let (body, seal) = state.rsplit_once('.')?;
+        self.mac(body, subject).verify_slice(&unhex(seal)?).ok()?;
+        let mut parts = body.strip_prefix("mcporch1.")?.split('.');
+        let number = u64::from_str_radix(parts.next()?, 16).ok()?;
+        Some((number, parts.next()?.parse().ok()?))
+    }
+
+    fn mac(&self, body: &str, subject: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length will do as a key");
+        mac.update(body.as_bytes());
+        mac.update(b"\0");
+        mac.update(subject.as_bytes());
+        mac
+    }
+}
+
+impl Dialogue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server asks. What it asks goes out with whatever else it asks in this moment.
+    pub(super) fn ask(self: &Arc<Self>, ask: ServerAsk) {
+        let mut state = self.state();
+        state.next_key += 1;
+        let key = format!("ask{}", state.next_key);
+        state.asks.insert(key, ask);
+        if std::mem::replace(&mut state.is_gathering, true) {
+            return;
+        }
+        let dialogue = self.clone();
+        // Ends by itself after its short wait.
+        tokio::spawn(async move {
+            tokio::time::sleep(GATHER).await;
+            dialogue.state().is_gathering = false;
+            dialogue.require_input();
+        });
+    }
+
+    /// Passes a message on to whoever waits for the answer; while nobody does it is lost.
+    pub(super) fn tell(&self, line: &[u8]) {
+        let exchange = self.state().exchange.clone();
+        if let Some(exchange) = exchange {
+            exchange.tell(line);
+        }
+    }
+
+    /// Answers the request that waits with what is wanted, and waits for the client.
+    fn require_input(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.asks.retain(|_, ask| !ask.withdrawn.is_cancelled());
+        if state.asks.is_empty() {
+            return;
+        }
+        let Some(exchange) = state.exchange.take() else { return };
+        state.round += 1;
+        let round = state.round;
+        let mut requests = String::from("{");
+        for (key, ask) in &state.asks {
+            let comma = if requests.len() > 1 { "," } else { "" };
+            let method = serde_json::Value::from(ask.method.as_str());
+            requests.push_str(
+                &format_args!("{comma}\"{key}\":{{\"method\":{method},\"params\":{}}}", ask.params).to_string(),
+            );
+        }
+        requests.push('}');
+        drop(state);
+        if !self.wait(round) {
+            let error = r#"{"code":-32603,"message":"too many calls wait for their clients"}"#;
+            self.cancel.cancel();
+            return exchange.answer(Said::Error(-32603, error));
+        }
+        let sealed = self.all.seal(self, round);
+        let result = format!(
+            "{{\"resultType\":\"input_required\",\"inputRequests\":{requests},\"requestState\":\"{sealed}\",\
+             \"_meta\":{{\"{}\":{}}}}}",
+            hello::META_SERVER,
+            hello::server_info_text()
+        );
+        exchange.answer(Said::Result(&result));
+    }
+
+    /// Keeps the call for its client's return, for a while. False when there are too many.
+    fn wait(self: &Arc<Self>, round: u64) -> bool {
+        let mut waiting = self.all.waiting();
+        waiting.retain(|_, dialogue| dialogue.strong_count() > 0);
+        if waiting.len() >= WAITING_MAX {
+            return false;
+        }
+        waiting.insert(self.number, Arc::downgrade(self));
+        drop(waiting);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+        let (dialogue, cancel) = (Arc::downgrade(self), self.cancel.clone());
+        // Ends with the call, or after the wait.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(WAIT) => {}
+                () = cancel.cancelled() => {}
+            }
+            if let Some(dialogue) = dialogue.upgrade() {
+                dialogue.expire(round);
+            }
+        });
+        true
+    }
+
+    /// The client did not come back after that round.
+    fn expire(&self, round: u64) {
+        let is_over = {
+            let state = self.state();
+            state.round == round && state.exchange.is_none()
+        };
+        if is_over || self.cancel.is_cancelled() {
+            self.cancel.cancel();
+            self.all.waiting().remove(&self.number);
+            let _last = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    fn come_back(self: &Arc<Self>, round: u64, responses: Option<&str>, exchange: Arc<dyn Exchange>) -> Result<(), ()> {
+        let mut answered = Vec::new();
+        let ended = {
+            let mut state = self.state();
+            if state.round != round || state.exchange.is_some() {
+                return Err(());
+            }
+            let responses = responses.map(Members::parse).and_then(Result::ok).unwrap_or_default();
+            for (key, said) in &responses.0 {
+                if let Some(ask) = state.asks.remove(key.as_ref()) {
+                    answered.push((ask, said.get().to_owned()));
+                }
+            }
+            let ended = state.ended.take();
+            if ended.is_none() {
+                state.exchange = Some(exchange.clone());
+            }
+            ended
+        };
+        let _kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match ended {
+            Some(Ended::Result(result)) => exchange.answer(Said::Result(&result)),
+            Some(Ended::Error(code, error)) => exchange.answer(Said::Error(code, &error)),
+            None => {
+                for (ask, said) in answered {
+                    ask.answer(Ok(&said));
+                }
+                // What was left out is asked again.
+                self.require_input();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the call.
+    pub(super) fn cancel_token(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+}
+
+impl Exchange for Dialogue {
+    fn answer(&self, said: Said<'_>) {
+        let exchange = {
+            let mut state = self.state();
+            if state.exchange.is_none() {
+                state.ended = Some(match said {
+                    Said::Result(result) => Ended::Result(result.to_owned()),
+                    Said::Error(code, error) => Ended::Error(code, error.to_owned()),
+                });
+            }
+            state.exchange.take()
+        };
+        if let Some(exchange) = exchange {
+            self.all.waiting().remove(&self.number);
+            exchange.answer(said);
+        }
+    }
+
+    fn tell(&self, line: &[u8]) {
+        Self::tell(self, line);
+    }
+
+    fn leave(&self) {
+        let exchange = self.state().exchange.take();
+        if let Some(exchange) = exchange {
+            exchange.leave();
+        }
+    }
+}
+
+fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

@@ -1,0 +1,93 @@
+//! The client behind one request, as servers reach him.
+
+use std::sync::{Arc, Weak};
+
+use crate::upstream::{Peer, ServerAsk};
+use crate::wire::Members;
+
+use super::asks::can_be_asked;
+use super::conversation::Conversation;
+use super::dialogue::Dialogue;
+use super::exchange::Exchange;
+
+/// Levels of log messages, from the least on (RFC 5424).
+const LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// A client of the older revisions: he is asked on the way back of his request.
+pub(super) struct LegacyPeer {
+    pub(super) conversation: Weak<Conversation>,
+    pub(super) client: u64,
+    /// The request; `None` for what belongs to none.
+    pub(super) exchange: Option<Arc<dyn Exchange>>,
+}
+
+impl Peer for LegacyPeer {
+    fn client(&self) -> u64 {
+        self.client
+    }
+
+    fn ask(&self, ask: ServerAsk) {
+        let Some(conversation) = self.conversation.upgrade() else { return ask.refuse(-32603, "the client is gone") };
+        if !can_be_asked(conversation.capabilities().as_ref(), &ask.method) {
+            let what = format!("the client cannot be asked for {}", ask.method);
+            return ask.refuse(-32601, &what);
+        }
+        conversation.ask_client(ask, self.exchange.clone());
+    }
+
+    fn tell(&self, method: &str, params: &str) {
+        let Some(conversation) = self.conversation.upgrade() else { return };
+        if method == "notifications/message" && !passes(params, conversation.log_level().as_deref()) {
+            return;
+        }
+        let line = notification(method, params);
+        match &self.exchange {
+            Some(exchange) => exchange.tell(&line),
+            None => conversation.outlet().tell(&line),
+        }
+    }
+}
+
+/// A client of the stateless revisions: he is told what is wanted with the answer to his request, and asks again.
+pub(super) struct ModernPeer {
+    pub(super) client: u64,
+    pub(super) dialogue: Arc<Dialogue>,
+    pub(super) capabilities: Option<Arc<str>>,
+    pub(super) log_level: Option<Arc<str>>,
+}
+
+impl Peer for ModernPeer {
+    fn client(&self) -> u64 {
+        self.client
+    }
+
+    fn ask(&self, ask: ServerAsk) {
+        if !can_be_asked(self.capabilities.as_ref(), &ask.method) {
+            let what = format!("the client cannot be asked for {}", ask.method);
+            return ask.refuse(-32601, &what);
+        }
+        self.dialogue.ask(ask);
+    }
+
+    fn tell(&self, method: &str, params: &str) {
+        // Without a level he wants none.
+        let is_wanted = method != "notifications/message"
+            || self.log_level.as_deref().is_some_and(|level| passes(params, Some(level)));
+        if is_wanted {
+            self.dialogue.tell(&notification(method, params));
+        }
+    }
+}
+
+/// Whether a log message is at least of the level, both raw JSON; without one every message is.
+pub(super) fn passes(params: &str, level: Option<&str>) -> bool {
+    let rank = |raw: &str| LEVELS.iter().position(|level| *level == raw.trim_matches('"'));
+    let Some(wanted) = level.and_then(rank) else { return true };
+    let said = Members::parse(params).ok().and_then(|members| members.member("level").and_then(rank));
+    said.is_none_or(|said| said >= wanted)
+}
+
+/// A notification as a line; `params` is raw JSON.
+pub(super) fn notification(method: &str, params: &str) -> Vec<u8> {
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n").into_bytes()
+}

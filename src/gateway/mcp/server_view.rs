@@ -1,0 +1,280 @@
+//! One server as it is: what it says passes as it said it, but for what the client's revision wants otherwise.
+
+use std::sync::{Arc, PoisonError};
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::domain::{ServerName, ToolKey};
+use crate::operations::{Error, Forwarded};
+use crate::upstream::{Answer, Era, Hello};
+use crate::wire::Members;
+
+use super::asked::Asked;
+use super::calls::{Running, TOO_MANY};
+use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, refuse};
+use super::exchange::{Exchange, Said};
+use super::{answer, hello};
+
+/// The answer of the view to `initialize`.
+pub(super) fn initialize(
+    conversation: &Arc<Conversation>,
+    server: &ServerName,
+    version: Option<String>,
+    asked: &Asked<'_>,
+    exchange: &Arc<dyn Exchange>,
+) {
+    let server = server.clone();
+    with_hello(conversation, server, asked, exchange, move |running, said| {
+        let result = json!({
+            "protocolVersion": hello::negotiated(version.as_deref()),
+            "capabilities": capabilities(said, false),
+            "serverInfo": raw(&said.server_info),
+            "instructions": said.instructions,
+        });
+        running.conversation.set_initialized();
+        result
+    });
+}
+
+/// The answer to any other request.
+pub(super) fn answer(
+    conversation: &Arc<Conversation>,
+    server: &ServerName,
+    asked: &Asked<'_>,
+    exchange: &Arc<dyn Exchange>,
+) {
+    match asked.method {
+        "server/discover" => with_hello(conversation, server.clone(), asked, exchange, |_, said| {
+            json!({
+                "resultType": "complete",
+                "supportedVersions": hello::MODERN_VERSIONS,
+                "capabilities": capabilities(said, true),
+                "instructions": said.instructions,
+                "ttlMs": 0,
+                "cacheScope": "private",
+                "_meta": {hello::META_SERVER: raw(&said.server_info)},
+            })
+        }),
+        "logging/setLevel" => set_level(conversation, server, asked, exchange),
+        "tools/call" => call(conversation, server, asked, exchange),
+        "tools/list" if conversation.front.operations.keeps_tools_out(server) => {
+            let (conversation_2, server_2) = (conversation.clone(), server.clone());
+            let filter = move |result: &str| without_kept_out(&conversation_2, &server_2, result);
+            pass(conversation, Passed::of(server, asked), asked, exchange, Some(Box::new(filter)));
+        }
+        "resources/subscribe" | "resources/unsubscribe" => {
+            note_subscription(conversation, server, asked);
+            pass(conversation, Passed::of(server, asked), asked, exchange, None);
+        }
+        _ => {
+            if !conversation.came_back(asked, exchange) {
+                pass(conversation, Passed::of(server, asked), asked, exchange, None);
+            }
+        }
+    }
+}
+
+/// What passes to a server.
+pub(super) struct Passed {
+    pub(super) server: ServerName,
+    pub(super) method: String,
+    /// Raw members of the params.
+    pub(super) members: String,
+    pub(super) is_idempotent: bool,
+}
+
+impl Passed {
+    /// The request as it is.
+    pub(super) fn of(server: &ServerName, asked: &Asked<'_>) -> Self {
+        let is_idempotent = ["/list", "/get", "/read", "/complete", "/subscribe", "/unsubscribe", "/setLevel"]
+            .iter()
+            .any(|end| asked.method.ends_with(end));
+        Self { server: server.clone(), method: asked.method.to_owned(), members: asked.members(&[]), is_idempotent }
+    }
+}
+
+/// Makes another result of a result, both raw.
+pub(super) type Change = Box<dyn FnOnce(&str) -> Option<String> + Send>;
+
+/// Passes a request on, and its answer back.
+pub(super) fn pass(
+    conversation: &Arc<Conversation>,
+    passed: Passed,
+    asked: &Asked<'_>,
+    exchange: &Arc<dyn Exchange>,
+    change: Option<Change>,
+) {
+    let Some(mut running) = Running::begin(conversation, asked, exchange) else {
+        return refuse(exchange, INTERNAL_ERROR, TOO_MANY, None);
+    };
+    let is_modern = asked.is_modern();
+    conversation.tasks.clone().spawn(async move {
+        let Passed { server, method, members, is_idempotent } = passed;
+        let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
+        let operations = running.conversation.front.operations.clone();
+        let answered = operations.forward(&running.cx, &forwarded).await;
+        give(&mut running, answered, &method, is_modern, change);
+    });
+}
+
+/// Gives a server's answer to the client, in his era's words.
+pub(super) fn give(
+    running: &mut Running,
+    answered: Result<Answer, Error>,
+    method: &str,
+    is_modern: bool,
+    change: Option<Change>,
+) {
+    match answered {
+        Ok(answer) => match answer.payload() {
+            Ok(result) => {
+                let changed = change.and_then(|change| change(result));
+                let result = changed.as_deref().unwrap_or(result);
+                running.end(Said::Result(&answer::in_era(result, method, is_modern)));
+            }
+            Err(error) => {
+                let (code, error) = answer::error_in_era(error, method, is_modern);
+                running.end(Said::Error(code, &error));
+            }
+        },
+        Err(fault) => {
+            let error = json!({"code": INTERNAL_ERROR, "message": fault.one_line()}).to_string();
+            running.end(Said::Error(INTERNAL_ERROR, &error));
+        }
+    }
+}
+
+fn call(conversation: &Arc<Conversation>, server: &ServerName, asked: &Asked<'_>, exchange: &Arc<dyn Exchange>) {
+    if conversation.came_back(asked, exchange) {
+        return;
+    }
+    let Some(name) = asked.text("name") else {
+        return refuse(exchange, INVALID_PARAMS, "params.name is missing", None);
+    };
+    let operations = &conversation.front.operations;
+    if !operations.is_tool_allowed(server, &name) {
+        // The same as for one that does not exist: what is kept out is not told.
+        let shown: String = name.chars().take(100).collect();
+        return refuse(exchange, INVALID_PARAMS, &format!("there is no tool {shown:?}"), None);
+    }
+    let key = ToolKey { server: server.clone(), tool: name };
+    let known = operations.known_now();
+    let tool = known.snapshot.find(&key).map(|row| known.snapshot.entries()[row].tool.clone());
+    let passed = Passed { is_idempotent: tool.is_some_and(|tool| tool.is_idempotent), ..Passed::of(server, asked) };
+    pass(conversation, passed, asked, exchange, None);
+}
+
+/// Keeps the level for what passes from now on, and tells a server that wants to hear of it.
+fn set_level(conversation: &Arc<Conversation>, server: &ServerName, asked: &Asked<'_>, exchange: &Arc<dyn Exchange>) {
+    if !keep_level(conversation, asked, exchange) {
+        return;
+    }
+    let Some(mut running) = Running::begin(conversation, asked, exchange) else {
+        return refuse(exchange, INTERNAL_ERROR, TOO_MANY, None);
+    };
+    let passed = Passed::of(server, asked);
+    conversation.tasks.clone().spawn(async move {
+        let Passed { server, method, members, is_idempotent } = passed;
+        let operations = running.conversation.front.operations.clone();
+        // A modern server is told with each request.
+        let is_modern = operations.hello(&running.cx, &server).await.is_ok_and(|said| said.era == Era::Modern);
+        if is_modern {
+            return running.end(Said::Result("{}"));
+        }
+        let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
+        let answered = operations.forward(&running.cx, &forwarded).await;
+        give(&mut running, answered, &method, false, None);
+    });
+}
+
+/// False: it is no level, and that was answered.
+pub(super) fn keep_level(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchange: &Arc<dyn Exchange>) -> bool {
+    const LEVELS: &str = "debug info notice warning error critical alert emergency";
+    let level = asked.text("level").filter(|level| LEVELS.split(' ').any(|known| known == level));
+    let Some(level) = level else {
+        refuse(exchange, INVALID_PARAMS, &format!("params.level must be one of: {LEVELS}"), None);
+        return false;
+    };
+    conversation.set_log_level(&Value::from(level).to_string());
+    true
+}
+
+fn note_subscription(conversation: &Arc<Conversation>, server: &ServerName, asked: &Asked<'_>) {
+    let Some(uri) = asked.text("uri") else { return };
+    let mut subscribed = conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut counts = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (server.to_string(), uri.clone());
+    if asked.method == "resources/subscribe" {
+        if subscribed.insert(uri) {
+            *counts.entry(key).or_insert(0) += 1;
+        }
+    } else if subscribed.remove(&uri) {
+        let left = counts.get(&key).map_or(0, |count| count.saturating_sub(1));
+        counts.insert(key, left);
+    }
+}
+
+/// Asks the server who it is, and makes an answer of that.
+fn with_hello(
+    conversation: &Arc<Conversation>,
+    server: ServerName,
+    asked: &Asked<'_>,
+    exchange: &Arc<dyn Exchange>,
+    result: impl FnOnce(&Running, &Hello) -> Value + Send + 'static,
+) {
+    let Some(mut running) = Running::begin(conversation, asked, exchange) else {
+        return refuse(exchange, INTERNAL_ERROR, TOO_MANY, None);
+    };
+    conversation.tasks.clone().spawn(async move {
+        let operations = running.conversation.front.operations.clone();
+        match operations.hello(&running.cx, &server).await {
+            Ok(said) => {
+                let mut result = result(&running, &said);
+                if said.instructions.is_empty()
+                    && let Some(members) = result.as_object_mut()
+                {
+                    members.shift_remove("instructions");
+                }
+                running.end(Said::Result(&result.to_string()));
+            }
+            Err(fault) => {
+                let error = json!({"code": INTERNAL_ERROR, "message": fault.one_line()}).to_string();
+                running.end(Said::Error(INTERNAL_ERROR, &error));
+            }
+        }
+    });
+}
+
+/// What the server offers, for a client of the other era too.
+fn capabilities(said: &Hello, for_modern: bool) -> Value {
+    let mut capabilities = raw(&said.capabilities);
+    if let Some(members) = capabilities.as_object_mut()
+        && for_modern != (said.era == Era::Modern)
+    {
+        // Tasks are an extension in one era and a capability in the other, and different things.
+        members.shift_remove(if for_modern { "tasks" } else { "extensions" });
+    }
+    capabilities
+}
+
+fn raw(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!({}))
+}
+
+/// A list of tools without those that the operator keeps out.
+fn without_kept_out(conversation: &Conversation, server: &ServerName, result: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(default)]
+        name: String,
+    }
+    let members = Members::parse(result).ok()?;
+    let tools: Vec<&RawValue> = serde_json::from_str(members.member("tools")?).ok()?;
+    let is_shown = |tool: &&RawValue| {
+        let named: Named = serde_json::from_str(tool.get()).unwrap_or(Named { name: String::new() });
+        conversation.front.operations.is_tool_allowed(server, &named.name)
+    };
+    let shown: Vec<&str> = tools.into_iter().filter(is_shown).map(RawValue::get).collect();
+    Some(members.with(&[("tools", Some(&format!("[{}]", shown.join(","))))]))
+}

@@ -1,0 +1,280 @@
+//! What a client hears without asking: changes of lists, of resources, and what servers log outside of any request.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::domain::ServerName;
+use crate::operations::{Forwarded, OpContext, Told};
+use crate::wire::Members;
+
+use super::asked::Asked;
+use super::conversation::{Conversation, INVALID_PARAMS, refuse};
+use super::exchange::Exchange;
+use super::peer::{notification, passes};
+use super::profile::View;
+use super::{direct, four_tools, hello};
+
+/// Resources that one stream may follow. A guess.
+const RESOURCES_MAX: usize = 1000;
+
+/// An open `subscriptions/listen` request.
+pub(super) struct Listener {
+    /// Its raw id.
+    pub(super) id: String,
+    pub(super) exchange: Arc<dyn Exchange>,
+    tools: bool,
+    prompts: bool,
+    resources: bool,
+    /// Resources that it follows, as the client calls them.
+    uris: HashSet<String>,
+}
+
+impl Listener {
+    /// Itself, with an empty shell left behind.
+    pub(super) fn take(&mut self) -> Self {
+        let (id, exchange) = (self.id.clone(), self.exchange.clone());
+        let uris = std::mem::take(&mut self.uris);
+        Self { id, exchange, tools: self.tools, prompts: self.prompts, resources: self.resources, uris }
+    }
+
+    fn wants(&self, method: &str) -> bool {
+        match method {
+            "notifications/tools/list_changed" => self.tools,
+            "notifications/prompts/list_changed" => self.prompts,
+            "notifications/resources/list_changed" => self.resources,
+            _ => false,
+        }
+    }
+}
+
+/// Opens a stream of changes.
+pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchange: &Arc<dyn Exchange>) {
+    let params: Value = asked.params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
+    let wanted = |name: &str| params.pointer(&format!("/notifications/{name}"));
+    let is_wanted = |name: &str| wanted(name).and_then(Value::as_bool).unwrap_or(false);
+    let has_more = conversation.profile.view != View::Routed;
+    let uris: HashSet<String> = match wanted("resourceSubscriptions").filter(|_| has_more) {
+        None => HashSet::new(),
+        Some(uris) => match serde_json::from_value::<Vec<String>>(uris.clone()) {
+            Ok(uris) if uris.len() <= RESOURCES_MAX => uris.into_iter().collect(),
+            Ok(_) => {
+                let what = format!("more than {RESOURCES_MAX} resourceSubscriptions in one request");
+                return refuse(exchange, INVALID_PARAMS, &what, None);
+            }
+            Err(_) => {
+                return refuse(exchange, INVALID_PARAMS, "resourceSubscriptions must be a list of texts", None);
+            }
+        },
+    };
+    let listener = Listener {
+        id: asked.id.to_owned(),
+        exchange: exchange.clone(),
+        tools: is_wanted("toolsListChanged"),
+        prompts: is_wanted("promptsListChanged") && has_more,
+        resources: is_wanted("resourcesListChanged") && has_more,
+        uris,
+    };
+    let mut honoured = serde_json::Map::new();
+    for (name, is_wanted) in [
+        ("toolsListChanged", listener.tools),
+        ("promptsListChanged", listener.prompts),
+        ("resourcesListChanged", listener.resources),
+    ] {
+        if is_wanted {
+            honoured.insert(name.to_owned(), true.into());
+        }
+    }
+    let id: Value = serde_json::from_str(asked.id).unwrap_or_default();
+    let (conversation, exchange) = (conversation.clone(), exchange.clone());
+    let (cx, _) = conversation.circumstances(asked, &exchange, conversation.over.child_token());
+    let tasks = conversation.tasks.clone();
+    tasks.spawn(async move {
+        let mut kept = Vec::new();
+        for uri in listener.uris.clone() {
+            if subscribe(&conversation, &cx, &uri).await {
+                kept.push(uri);
+            }
+        }
+        if !kept.is_empty() {
+            kept.sort();
+            honoured.insert("resourceSubscriptions".to_owned(), json!(kept));
+        }
+        let acknowledged = json!({"_meta": {hello::META_SUBSCRIPTION: id}, "notifications": honoured});
+        let uris = kept.into_iter().collect();
+        // Before the word goes out: what changes from then on must be told.
+        conversation.listeners().push(Listener { uris, ..listener });
+        conversation.follow(false);
+        exchange.tell(&notification("notifications/subscriptions/acknowledged", &acknowledged.to_string()));
+    });
+}
+
+/// Asks whoever has the resource to tell of its changes. False when nobody does.
+pub(super) async fn subscribe(conversation: &Arc<Conversation>, cx: &OpContext, uri: &str) -> bool {
+    let Some((server, own_uri)) = direct::owner(conversation, cx, uri).await else { return false };
+    {
+        let mut subscribed = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        *subscribed.entry((server.to_string(), own_uri.clone())).or_insert(0) += 1;
+    }
+    let members = format!("\"uri\":{}", Value::from(own_uri));
+    let forwarded =
+        Forwarded { server: &server, method: "resources/subscribe", members: &members, is_idempotent: true };
+    match conversation.front.operations.forward(cx, &forwarded).await {
+        Ok(answer) => answer.payload().is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Nobody listens on this stream any more.
+pub(super) fn unsubscribe_all(conversation: &Conversation, listener: Listener) {
+    for uri in listener.uris {
+        unsubscribe_later(conversation, uri);
+    }
+}
+
+/// The client has left.
+pub(super) fn forget(conversation: &Conversation) {
+    let left = std::mem::take(&mut *conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner));
+    for uri in left {
+        unsubscribe_later(conversation, uri);
+    }
+}
+
+/// Tells the server that nobody follows a resource, once that is so. Behind, since nobody waits for it.
+pub(super) fn unsubscribe_later(conversation: &Conversation, uri: String) {
+    let (front, view) = (conversation.front.clone(), conversation.profile.view.clone());
+    let cx = OpContext { caller: conversation.caller.id, ..OpContext::default() };
+    // Bounded by the time limit of a request.
+    tokio::spawn(async move {
+        let Some((server, uri)) = direct::owner_in(&front, &view, &cx, &uri).await else { return };
+        let is_last = {
+            let mut subscribed = front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (server.to_string(), uri.clone());
+            let left = subscribed.get(&key).map_or(0, |count| count.saturating_sub(1));
+            if left == 0 {
+                subscribed.remove(&key)
+            } else {
+                subscribed.insert(key, left)
+            };
+            left == 0
+        };
+        if is_last {
+            let members = format!("\"uri\":{}", Value::from(uri));
+            let method = "resources/unsubscribe";
+            let forwarded = Forwarded { server: &server, method, members: &members, is_idempotent: true };
+            let _gone = front.operations.forward(&cx, &forwarded).await;
+        }
+    });
+}
+
+/// Tells the client what changes, until the conversation is over.
+pub(super) async fn follow(conversation: Arc<Conversation>, mut is_owed: bool) {
+    let operations = &conversation.front.operations;
+    let mut known = operations.follow_known();
+    let mut servers = operations.follow_told();
+    let mut told: Option<String> = None;
+    let is_routed = conversation.profile.view == View::Routed;
+    let is_one_server = matches!(conversation.profile.view, View::Server(_));
+    loop {
+        if !is_one_server {
+            let text = {
+                let known = known.borrow_and_update();
+                let text = || match &conversation.profile.view {
+                    View::Direct(selection) => direct::list_text(&conversation.front, &known, selection),
+                    View::Routed | View::Server(_) => four_tools::list(&known).to_string(),
+                };
+                known.has_servers.then(text)
+            };
+            if let Some(text) = text {
+                if is_owed || told.as_ref().is_some_and(|told| *told != text) {
+                    changed(&conversation, "notifications/tools/list_changed");
+                    is_owed = false;
+                }
+                told = Some(text);
+            }
+        }
+        tokio::select! {
+            changed = known.changed(), if !is_one_server => if changed.is_err() { return },
+            said = servers.recv(), if !is_routed => match said {
+                Ok(said) => pass_on(&conversation, &said),
+                // What was missed may have been any change.
+                Err(RecvError::Lagged(_)) => {
+                    for what in ["tools", "prompts", "resources"] {
+                        changed(&conversation, &format!("notifications/{what}/list_changed"));
+                    }
+                }
+                Err(RecvError::Closed) => return,
+            },
+            () = conversation.over.cancelled() => return,
+        }
+    }
+}
+
+/// Passes on what a server of this view told.
+fn pass_on(conversation: &Conversation, said: &Told) {
+    let is_seen = match &conversation.profile.view {
+        View::Routed => false,
+        View::Direct(selection) => selection.has_server(&said.server),
+        View::Server(server) => *server == said.server,
+    };
+    if !is_seen || said.client.is_some_and(|client| client != conversation.caller.id.0) {
+        return;
+    }
+    let is_one_server = matches!(conversation.profile.view, View::Server(_));
+    match &*said.method {
+        // In a view of several servers the catalog knows first what is to be told.
+        "notifications/tools/list_changed" if !is_one_server => {}
+        "notifications/tools/list_changed"
+        | "notifications/prompts/list_changed"
+        | "notifications/resources/list_changed" => {
+            conversation.front.direct.forget(&said.server);
+            changed(conversation, &said.method);
+        }
+        "notifications/resources/updated" => updated(conversation, &said.server, &said.params),
+        "notifications/message" => {
+            if conversation.is_initialized() && passes(&said.params, conversation.log_level().as_deref()) {
+                conversation.outlet().tell(&notification(&said.method, &said.params));
+            }
+        }
+        _ => {
+            if is_one_server && conversation.is_initialized() {
+                conversation.outlet().tell(&notification(&said.method, &said.params));
+            }
+        }
+    }
+}
+
+fn changed(conversation: &Conversation, method: &str) {
+    if conversation.is_initialized() {
+        let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}\n");
+        conversation.outlet().tell(line.as_bytes());
+    }
+    for listener in conversation.listeners().iter().filter(|listener| listener.wants(method)) {
+        let params = format!("{{\"_meta\":{{\"{}\":{}}}}}", hello::META_SUBSCRIPTION, listener.id);
+        listener.exchange.tell(&notification(method, &params));
+    }
+}
+
+/// A resource changed: whoever follows it hears of it under the name that he used.
+fn updated(conversation: &Conversation, server: &ServerName, params: &str) {
+    const METHOD: &str = "notifications/resources/updated";
+    let Ok(members) = Members::parse(params) else { return };
+    let Some(uri) = members.member("uri").and_then(|raw| serde_json::from_str::<String>(raw).ok()) else { return };
+    let names: HashMap<String, Value> =
+        [uri.clone(), direct::with_server(server, &uri)].map(|name| (name.clone(), Value::from(name))).into();
+    let followed = conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for (name, raw) in &names {
+        let raw = raw.to_string();
+        if conversation.is_initialized() && followed.contains(name) {
+            let params = members.with(&[("uri", Some(&raw)), ("_meta", None)]);
+            conversation.outlet().tell(&notification(METHOD, &params));
+        }
+        for listener in conversation.listeners().iter().filter(|listener| listener.uris.contains(name)) {
+            let meta = format!("{{\"{}\":{}}}", hello::META_SUBSCRIPTION, listener.id);
+            let params = members.with(&[("uri", Some(&raw)), ("_meta", Some(&meta))]);
+            listener.exchange.tell(&notification(METHOD, &params));
+        }
+    }
+}

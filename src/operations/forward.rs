@@ -1,0 +1,81 @@
+//! Requests that pass to one server as they are, and what servers tell: for surfaces that show servers themselves.
+
+use tokio::sync::broadcast;
+
+use crate::domain::ServerName;
+use crate::supervisor::{Request, Told};
+use crate::upstream::{Answer, Hello};
+
+use super::{Error, OpContext, Operations};
+
+/// One request to one server.
+#[derive(Debug, Clone, Copy)]
+pub struct Forwarded<'a> {
+    /// To whom.
+    pub server: &'a ServerName,
+    /// The method.
+    pub method: &'a str,
+    /// Raw members of `params`, without the braces and without `_meta`.
+    pub members: &'a str,
+    /// May it be tried again after a failure in the middle? Asking for lists and contents may.
+    pub is_idempotent: bool,
+}
+
+impl Operations {
+    /// Sends a request as it is. A JSON-RPC error of the server is an answer.
+    ///
+    /// Cancel safe: the server is told that nobody waits any more.
+    ///
+    /// # Errors
+    /// [`Error::Server`]: no answer came.
+    pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
+        let request = Request {
+            server: asked.server,
+            method: asked.method,
+            members: asked.members,
+            is_idempotent: asked.is_idempotent,
+            client: (!cx.is_anonymous).then_some(cx.caller.0),
+            progress: cx.progress.clone(),
+            cancel: cx.cancel.clone(),
+            behind: cx.behind.clone(),
+        };
+        let ended = self.pool.request(&request).await;
+        self.answered.note(asked.server);
+        Ok(ended?.answer)
+    }
+
+    /// What a server says of itself to this caller; starts it if need be.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error::Server`].
+    pub async fn hello(&self, cx: &OpContext, server: &ServerName) -> Result<Hello, Error> {
+        Ok(self.pool.hello(server, &cx.behind, (!cx.is_anonymous).then_some(cx.caller.0)).await?)
+    }
+
+    /// Tells the servers that serve this caller alone.
+    pub fn tell_servers(&self, cx: &OpContext, method: &str, params: Option<&str>) {
+        self.pool.notify(cx.caller.0, method, params);
+    }
+
+    /// What servers tell from now on, not because of one request.
+    #[must_use]
+    pub fn follow_told(&self) -> broadcast::Receiver<Told> {
+        self.pool.follow_told()
+    }
+
+    /// Whether the operator lets this tool be used: neither kept out by its server's entry nor hidden.
+    #[must_use]
+    pub fn is_tool_allowed(&self, server: &ServerName, tool: &str) -> bool {
+        let hidden = &self.known.borrow().overruled.hidden;
+        self.reconciler.takes(server, tool) && !hidden.keys().any(|key| key.server == *server && key.tool == tool)
+    }
+
+    /// Whether some tool of the server is kept out, so that its list does not pass as it is.
+    #[must_use]
+    pub fn keeps_tools_out(&self, server: &ServerName) -> bool {
+        self.reconciler.keeps_tools_out(server)
+            || self.known.borrow().overruled.hidden.keys().any(|key| key.server == *server)
+    }
+}

@@ -59,8 +59,12 @@ impl<'a> Asked<'a> {
         if let Some(version) = meta.member(hello::META_VERSION) {
             let version = serde_json::from_str(version)
                 .map_err(|_| format!("_meta[\"{}\"] must be a text", hello::META_VERSION))?;
+            // One that is not spoken here is refused for that, and not for what it lacks.
+            let is_spoken = hello::MODERN_VERSIONS.contains(&String::as_str(&version));
             asked.version = Some(version);
-            asked.read_modern(&meta)?;
+            if is_spoken {
+                asked.read_modern(&meta)?;
+            }
         }
         asked.progress_token = meta.member("progressToken").filter(|token| *token != "null").map(str::to_owned);
         let is_passed = |key: &str| !HOP_KEYS.contains(&key);

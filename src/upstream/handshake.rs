@@ -11,6 +11,9 @@ use tokio::time::Instant;
 
 use super::{Answer, CallOptions, Era, Error, Hello, LEGACY_VERSION, Limits, MODERN_VERSION, Phase, Session};
 
+/// `UnsupportedProtocolVersionError` of 2026-07-28.
+const UNSUPPORTED_VERSION: i64 = -32022;
+
 /// In which order to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plan {
@@ -103,6 +106,13 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
         }
         Err(fault) => return Err(fault),
     };
+    let answer = match answer.payload() {
+        // It speaks our version, and says so in refusing what it takes for another: asked once more, it should know better.
+        Err(error) if offers_ours(error) => {
+            session.exchange("server/discover", "", Some(Era::Modern), Phase::Start, &options).await?
+        }
+        _ => answer,
+    };
     let Ok(result) = answer.payload() else { return Ok(None) };
     // What is no DiscoverResult, or offers no version of ours, is left to `initialize`.
     let Ok(found) = serde_json::from_str::<Discovered>(result) else { return Ok(None) };
@@ -113,6 +123,14 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
     let hello = hello(Era::Modern, MODERN_VERSION, info, &found.capabilities, found.instructions);
     session.listen(&found.capabilities);
     Ok(Some(hello))
+}
+
+/// Whether it is the error of a server that wants another version, and knows ours.
+fn offers_ours(error: &str) -> bool {
+    let error: Value = serde_json::from_str(error).unwrap_or_default();
+    let supported = error.pointer("/data/supported").and_then(Value::as_array);
+    let knows_ours = supported.is_some_and(|all| all.iter().any(|version| version == MODERN_VERSION));
+    error.get("code").and_then(Value::as_i64) == Some(UNSUPPORTED_VERSION) && knows_ours
 }
 
 /// Asks the old way.

@@ -1,6 +1,7 @@
 //! Results as raw JSON: our own built, a tool's own passed through with as little as possible added.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -75,15 +76,21 @@ pub(super) fn in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> Cow<'a,
         let Ok(members) = Members::parse(raw) else { return Cow::Borrowed(raw) };
         return Cow::Owned(members.with(&[("resultType", None), ("ttlMs", None), ("cacheScope", None)]));
     }
-    let members = says_type.then(|| Members::parse(raw).unwrap_or_default());
+    let is_cacheable = method.ends_with("/list") || method == "resources/read";
+    // Large results of tools are searched and not parsed; what is to be cached is always looked at.
+    let members = (says_type || is_cacheable).then(|| Members::parse(raw).unwrap_or_default());
     let has = |name: &str| members.as_ref().is_some_and(|members| members.member(name).is_some());
     let mut added = String::new();
     if !has("resultType") {
         added.push_str("\"resultType\":\"complete\",");
     }
-    let is_cacheable = method.ends_with("/list") || method == "resources/read";
-    if is_cacheable && !has("resultType") && memchr::memmem::find(raw.as_bytes(), b"\"ttlMs\"").is_none() {
-        added.push_str("\"ttlMs\":0,\"cacheScope\":\"private\",");
+    if is_cacheable {
+        // A server's list may be another one at any moment, and for another client.
+        for (name, value) in [("ttlMs", "0"), ("cacheScope", "\"private\"")] {
+            if !has(name) {
+                let _infallible = write!(added, "\"{name}\":{value},");
+            }
+        }
     }
     match raw.trim_start().strip_prefix('{') {
         Some(rest) if !added.is_empty() => {

@@ -89,7 +89,10 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
     }
     let id: Value = serde_json::from_str(asked.id).unwrap_or_default();
     let (conversation, exchange) = (conversation.clone(), exchange.clone());
-    let (cx, _) = conversation.circumstances(asked, &exchange, conversation.over.child_token());
+    let cancel = conversation.over.child_token();
+    let (cx, _) = conversation.circumstances(asked, &exchange, cancel.clone());
+    // Until it is open it is a request like others.
+    conversation.in_flight().insert(asked.id.to_owned(), cancel.clone());
     let tasks = conversation.tasks.clone();
     tasks.spawn(async move {
         let mut kept = Vec::new();
@@ -103,9 +106,14 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
             honoured.insert("resourceSubscriptions".to_owned(), json!(kept));
         }
         let acknowledged = json!({"_meta": {hello::META_SUBSCRIPTION: id}, "notifications": honoured});
-        let uris = kept.into_iter().collect();
+        let listener = Listener { uris: kept.into_iter().collect(), ..listener };
+        conversation.in_flight().remove(&listener.id);
+        if cancel.is_cancelled() {
+            listener.exchange.leave();
+            return unsubscribe_all(&conversation, listener);
+        }
         // Before the word goes out: what changes from then on must be told.
-        conversation.listeners().push(Listener { uris, ..listener });
+        conversation.listeners().push(listener);
         conversation.follow(false);
         exchange.tell(&notification("notifications/subscriptions/acknowledged", &acknowledged.to_string()));
     });
@@ -114,17 +122,18 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
 /// Asks whoever has the resource to tell of its changes. False when nobody does.
 pub(super) async fn subscribe(conversation: &Arc<Conversation>, cx: &OpContext, uri: &str) -> bool {
     let Some((server, own_uri)) = direct::owner(conversation, cx, uri).await else { return false };
-    {
-        let mut subscribed = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-        *subscribed.entry((server.to_string(), own_uri.clone())).or_insert(0) += 1;
-    }
-    let members = format!("\"uri\":{}", Value::from(own_uri));
+    let members = format!("\"uri\":{}", Value::from(own_uri.as_str()));
     let forwarded =
         Forwarded { server: &server, method: "resources/subscribe", members: &members, is_idempotent: true };
-    match conversation.front.operations.forward(cx, &forwarded).await {
+    let is_followed = match conversation.front.operations.forward(cx, &forwarded).await {
         Ok(answer) => answer.payload().is_ok(),
         Err(_) => false,
+    };
+    if is_followed {
+        let mut subscribed = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        *subscribed.entry((server.to_string(), own_uri)).or_insert(0) += 1;
     }
+    is_followed
 }
 
 /// Nobody listens on this stream any more.

@@ -13,6 +13,10 @@ pub struct Flags {
     /// Which server to be.
     #[arg(long, value_enum, default_value_t = Kind::Bench)]
     pub kind: Kind,
+    /// Be the server that the official MCP conformance suite wants to find, in place of a kind: all its tools, resources
+    /// and prompts by name.
+    #[arg(long, conflicts_with_all = ["kind", "tools", "tool_count"])]
+    pub conformance: bool,
     /// Name to give as serverInfo.name, instead of the kind's.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::conformance;
 use super::custom;
 use super::demo_tool::DemoTool;
 use super::error::Error;
@@ -29,6 +30,8 @@ pub(super) enum Runner {
     Fail,
     /// By ending the process.
     Crash,
+    /// As the fixture of the conformance suite does.
+    Fixture,
 }
 
 /// The tools of one server.
@@ -43,6 +46,9 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn new(flags: &Flags) -> Result<Self, Error> {
         let tools: Vec<(String, String, Runner)> = match flags.kind {
+            _ if flags.conformance => {
+                conformance::tools::all().into_iter().map(|(name, json)| (name, json, Runner::Fixture)).collect()
+            }
             Kind::Bench => echo_tools(),
             Kind::Misbehave => misbehaving_tools(),
             Kind::Custom => {
@@ -111,6 +117,16 @@ impl Listing {
         }
         self.add("added_later", "Gives back its arguments; it was added while the server ran.", Runner::Arguments);
         true
+    }
+
+    /// Adds a tool of the fixture, or takes it away again.
+    pub(super) fn toggle(&mut self, name: &str, json: String) {
+        if self.runners.remove(name).is_some() {
+            self.objects.retain(|object| *object != json);
+        } else {
+            self.objects.push(json);
+            self.runners.insert(name.to_owned(), Runner::Fixture);
+        }
     }
 
     fn add_faults(&mut self, flags: &Flags) {

@@ -33,6 +33,12 @@ pub(super) struct Incoming<'a> {
     /// Read later, by method.
     #[serde(borrow, default)]
     pub(super) params: Option<&'a RawValue>,
+    /// On answers to requests of ours.
+    #[serde(borrow, default)]
+    pub(super) result: Option<&'a RawValue>,
+    /// The same, when they went wrong.
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
 }
 
 impl Incoming<'_> {
@@ -68,6 +74,9 @@ pub(super) struct Params<'a> {
     /// Metadata.
     #[serde(borrow, default, rename = "_meta")]
     pub(super) meta: Option<Meta<'a>>,
+    /// All of them, as JSON text.
+    #[serde(skip)]
+    pub(super) raw: Option<&'a str>,
 }
 
 /// The filter of a subscription.

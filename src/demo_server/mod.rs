@@ -9,6 +9,7 @@ mod answer;
 mod arguments;
 mod clock;
 mod colour;
+mod conformance;
 mod csv;
 mod custom;
 mod dates;

@@ -39,12 +39,13 @@ impl Running {
         true
     }
 
-    /// Stops the request of this id, if it still runs.
-    pub(super) fn cancel(&mut self, id: &str) {
-        if let Some(Task { stop, thread }) = self.by_id.remove(id) {
-            drop(stop);
-            self.stopping.push(thread);
-        }
+    /// Stops the request of this id, if it still runs; false when it does not.
+    pub(super) fn cancel(&mut self, id: &str) -> bool {
+        let Some(Task { stop, thread }) = self.by_id.remove(id) else { return false };
+        let was_running = !thread.is_finished();
+        drop(stop);
+        self.stopping.push(thread);
+        was_running
     }
 
     /// Stops all, and waits for them.

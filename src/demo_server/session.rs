@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
+use super::conformance::{self, Fixture};
 use super::echo::{self, Echo};
 use super::error::Error;
 use super::flags::{Era, Flags, Moment};
@@ -28,6 +29,10 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 const AFTER_EOF: Duration = Duration::from_secs(120);
 /// How long a client may keep a list. The lists are constant, but for a flag that changes them.
 const TTL_MS: u32 = 60_000;
+/// What a server of any kind can do for a legacy client, as JSON text.
+const LEGACY_CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"logging":{}}"#;
+/// The same for a modern one.
+const MODERN_CAPABILITIES: &str = r#"{"tools":{"listChanged":true}}"#;
 
 /// Serves this process's standard input and output.
 pub(super) fn run_process(flags: &Flags) -> Result<(), Error> {
@@ -106,11 +111,14 @@ struct Session<'f> {
     leaked: Vec<Vec<u8>>,
     /// Ids of open subscriptions to list changes, as JSON text.
     subscriptions: Vec<String>,
+    /// What `--conformance` adds.
+    fixture: Option<Fixture>,
 }
 
 impl<'f> Session<'f> {
     fn new(writer: Box<dyn Write + Send>, flags: &'f Flags, world: World) -> Result<Self, Error> {
-        let name = serde_json::Value::from(flags.name.as_deref().unwrap_or(flags.kind.server_name()));
+        let own_name = if flags.conformance { conformance::SERVER_NAME } else { flags.kind.server_name() };
+        let name = serde_json::Value::from(flags.name.as_deref().unwrap_or(own_name));
         let server_info = format!(r#"{{"name":{name},"version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let modern_tail =
             format!(r#","resultType":"complete","_meta":{{"io.modelcontextprotocol/serverInfo":{server_info}}}}}"#);
@@ -118,10 +126,12 @@ impl<'f> Session<'f> {
             let opened = File::options().append(true).create(true).open(path);
             opened.map_err(|source| Error::File { flag: "record", path: path.clone(), source })
         };
+        let output = Arc::new(Output::new(writer, flags));
+        let fixture = flags.conformance.then(|| Fixture::new(Arc::clone(&output), server_info.clone(), world.now_s));
         Ok(Self {
             flags,
             world,
-            output: Arc::new(Output::new(writer, flags)),
+            output,
             listing: Listing::new(flags)?,
             echo: Echo::new(),
             running: Running::default(),
@@ -133,6 +143,7 @@ impl<'f> Session<'f> {
             calls: 0,
             leaked: Vec::new(),
             subscriptions: Vec::new(),
+            fixture,
         })
     }
 
@@ -164,13 +175,19 @@ impl<'f> Session<'f> {
         }
         let is_silent = self.flags.silent_discover && moment == Some(Moment::Discover);
         let hangs = self.flags.hang_at.is_some_and(|at| at == Moment::Start || Some(at) == moment);
-        if is_silent || hangs || incoming.method.is_empty() {
+        if is_silent || hangs {
+            return Ok(());
+        }
+        if incoming.method.is_empty() {
+            if let (Some(fixture), Some(id)) = (&self.fixture, incoming.id_text()) {
+                fixture.take_reply(id, incoming.result.map(RawValue::get), incoming.error.map(RawValue::get));
+            }
             return Ok(());
         }
         let params = match incoming.params.map(RawValue::get) {
             None => Ok(Params::default()),
             Some(raw) if !raw.starts_with('{') => Err(serde::de::Error::custom("they must be an object")),
-            Some(raw) => serde_json::from_str(raw),
+            Some(raw) => serde_json::from_str(raw).map(|params| Params { raw: Some(raw), ..params }),
         };
         match (incoming.id, incoming.id_text(), params) {
             (None, _, params) => {
@@ -185,7 +202,10 @@ impl<'f> Session<'f> {
 
     fn take_notification(&mut self, method: &str, params: &Params<'_>) {
         if let ("notifications/cancelled", Some(id)) = (method, params.request_id) {
-            self.running.cancel(id.get());
+            let was_running = self.running.cancel(id.get());
+            if let Some(fixture) = &mut self.fixture {
+                fixture.cancelled(id.get(), params.raw, was_running);
+            }
             self.subscriptions.retain(|open| open != id.get());
         }
     }
@@ -196,13 +216,14 @@ impl<'f> Session<'f> {
             Era::Modern => false,
             Era::Both => {
                 let version = params.meta.as_ref().map_or("", |meta| &meta.protocol_version);
-                version.is_empty() && (self.is_initialized || method == "ping") || method == "initialize"
+                version.is_empty() && (self.is_initialized || matches!(method, "ping" | "initialize"))
             }
         };
         if is_legacy {
             return self.take_legacy(id, method, params);
         }
-        if method == "initialize" {
+        let is_handshake = method == "initialize" && params.meta.as_ref().is_none_or(|m| m.protocol_version.is_empty());
+        if is_handshake {
             return self.refuse_version(id, &params.protocol_version);
         }
         let Some(meta) = params.meta.as_ref().filter(|meta| !meta.protocol_version.is_empty()) else {
@@ -216,14 +237,18 @@ impl<'f> Session<'f> {
         }
         match method {
             "server/discover" => {
+                let has_fixture = self.fixture.is_some();
+                let capabilities = if has_fixture { conformance::MODERN_CAPABILITIES } else { MODERN_CAPABILITIES };
+                let instructions = self.instructions();
                 let result = format!(
-                    r#"{{"supportedVersions":["{MODERN_VERSION}"],"capabilities":{{"tools":{{"listChanged":true}}}},"ttlMs":{TTL_MS},"cacheScope":"public""#,
+                    r#"{{"supportedVersions":["{MODERN_VERSION}"],"capabilities":{capabilities}{instructions},"ttlMs":{TTL_MS},"cacheScope":"public""#,
                 );
                 self.result(id, &[result.as_bytes(), self.modern_tail.as_bytes()])
             }
             "tools/list" => self.list(id, params, true),
             "tools/call" => self.call(id, params, true),
-            "subscriptions/listen" => self.listen(id, params),
+            "subscriptions/listen" if self.fixture.is_none() => self.listen(id, params),
+            _ if self.serve_fixture(id, method, params, true)? => Ok(()),
             _ => self.error(id, METHOD_NOT_FOUND, &format!("unknown method {method:?}")),
         }
     }
@@ -232,19 +257,40 @@ impl<'f> Session<'f> {
         match method {
             "initialize" => {
                 self.is_initialized = true;
+                if let Some(fixture) = &self.fixture {
+                    fixture.shake_hands(params.raw);
+                }
                 let asked = &params.protocol_version;
                 let version = LEGACY_VERSIONS.into_iter().find(|known| known == asked).unwrap_or(LEGACY_VERSIONS[0]);
+                let has_fixture = self.fixture.is_some();
+                let capabilities = if has_fixture { conformance::LEGACY_CAPABILITIES } else { LEGACY_CAPABILITIES };
+                let (info, instructions) = (&self.server_info, self.instructions());
                 let result = format!(
-                    r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":true}},"logging":{{}}}},"serverInfo":{}}}"#,
-                    self.server_info
+                    r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"serverInfo":{info}{instructions}}}"#,
                 );
                 self.result(id, &[result.as_bytes()])
             }
-            "ping" | "logging/setLevel" => self.result(id, &[b"{}"]),
+            "ping" => self.result(id, &[b"{}"]),
+            "logging/setLevel" if self.fixture.is_none() => self.result(id, &[b"{}"]),
             "tools/list" => self.list(id, params, false),
             "tools/call" => self.call(id, params, false),
+            _ if self.serve_fixture(id, method, params, false)? => Ok(()),
             _ => self.error(id, METHOD_NOT_FOUND, &format!("unknown method {method:?}")),
         }
+    }
+
+    /// Lets the fixture serve the request, if there is one and it knows the method.
+    fn serve_fixture(&mut self, id: &str, method: &str, params: &Params<'_>, is_modern: bool) -> Result<bool, Error> {
+        match &mut self.fixture {
+            Some(fixture) => fixture.serve((id, method), params.raw, is_modern, &mut self.running),
+            None => Ok(false),
+        }
+    }
+
+    /// A further field of the server's introduction, if it has something to say.
+    fn instructions(&self) -> String {
+        let text = || format!(",\"instructions\":{}", serde_json::Value::from(conformance::INSTRUCTIONS));
+        self.fixture.as_ref().map_or_else(String::new, |_| text())
     }
 
     fn list(&mut self, id: &str, params: &Params<'_>, is_modern: bool) -> Result<(), Error> {
@@ -322,10 +368,22 @@ impl<'f> Session<'f> {
                     self.answer_call(id, Err::<&Answer, _>(&reason), &tail)?;
                 }
                 Runner::Crash => return Err(self.asked_to_exit(Moment::Call)),
+                Runner::Fixture => self.call_fixture(id, params, is_modern)?,
                 Runner::Slow => self.start_slow_task(id, params.meta.as_ref(), arguments, tail)?,
             }
         }
         self.change_tools_when_due()
+    }
+
+    fn call_fixture(&mut self, id: &str, params: &Params<'_>, is_modern: bool) -> Result<(), Error> {
+        if params.name == conformance::tools::CHANGE_TOOLS {
+            let (name, json) = conformance::tools::added();
+            self.listing.toggle(name, json);
+        }
+        match &mut self.fixture {
+            Some(fixture) => fixture.call(id, params.raw, is_modern, &mut self.running),
+            None => Ok(()),
+        }
     }
 
     fn misbehave_before_the_answer(&mut self) -> Result<(), Error> {
@@ -404,6 +462,9 @@ impl<'f> Session<'f> {
         if !is_due || !self.listing.change() {
             return Ok(());
         }
+        if let Some(fixture) = &self.fixture {
+            return fixture.tools_changed();
+        }
         let method = "notifications/tools/list_changed";
         if self.is_initialized {
             self.output.notify(method, "").map_err(Error::Write)?;
@@ -417,6 +478,9 @@ impl<'f> Session<'f> {
 
     /// Ends what is still open. The client is leaving, so that failures to write no longer matter.
     fn close(mut self) {
+        if let Some(fixture) = &self.fixture {
+            fixture.close();
+        }
         self.running.stop_all();
         for id in &self.subscriptions {
             let result = format!(

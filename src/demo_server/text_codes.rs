@@ -46,7 +46,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-fn encode(bytes: &[u8]) -> String {
+/// Base64 of bytes.
+pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let bits = chunk.iter().enumerate().fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
@@ -58,7 +59,8 @@ fn encode(bytes: &[u8]) -> String {
     text
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes of a Base64 text, in either alphabet; none when it is no such text.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let letters: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
     let letters = letters.trim_end_matches('=');
     if letters.len() % 4 == 1 {

@@ -238,7 +238,17 @@ impl Fixture {
             return self.wire.error(request, INVALID_PARAMS, &message, &Value::Null);
         }
         let knows_task = |id: &str| self.tasks.detail(id).is_some();
-        self.wire.subscribe(Subscription::read(&request.id, &filter, knows_task))
+        let subscription = Subscription::read(&request.id, &filter, knows_task);
+        let (tasks, tag) = (subscription.tasks(), subscription.tagged(json!({})));
+        self.wire.subscribe(subscription)?;
+        // A task that was over before could not be told of any more.
+        for mut detail in tasks.iter().filter_map(|id| self.tasks.detail(id)) {
+            if ["completed", "failed", "cancelled"].iter().any(|over| detail["status"] == *over) {
+                detail["_meta"] = tag["_meta"].clone();
+                self.wire.notify("notifications/tasks", &detail)?;
+            }
+        }
+        Ok(())
     }
 
     fn prompt(&self, request: Request, running: &mut Running) -> io::Result<()> {

@@ -92,6 +92,11 @@ impl Subscription {
         json!({"notifications": agreed})
     }
 
+    /// The tasks that it asked for news of.
+    pub(super) fn tasks(&self) -> Vec<String> {
+        self.tasks.clone().unwrap_or_default()
+    }
+
     /// It asked for news of this.
     pub(super) fn wants(&self, subject: &Subject<'_>) -> bool {
         let has = |names: &Option<Vec<String>>, name: &str| names.iter().flatten().any(|known| known == name);

@@ -1,5 +1,7 @@
 //! Checks of the demo server through pipes in memory: no process, no network, no waiting.
 
+mod conformance;
+mod conformance_dialogues;
 mod misbehaviour;
 mod protocol;
 mod time_rules;
@@ -98,11 +100,17 @@ struct Live {
 
 impl Live {
     fn start(line: &str) -> Self {
+        Self::start_at(line, || NOW_S)
+    }
+
+    /// With a clock of its own.
+    fn start_at(line: &str, now_s: fn() -> i64) -> Self {
         let (server_input, input) = io::pipe().unwrap();
         let (output, server_output) = io::pipe().unwrap();
         let flags = flags(line);
         let thread = std::thread::spawn(move || {
-            serve(BufReader::new(server_input), Box::new(server_output), &flags, world(flags.folder.as_deref()))
+            let world = World { now_s, ..world(flags.folder.as_deref()) };
+            serve(BufReader::new(server_input), Box::new(server_output), &flags, world)
         });
         Self { input, output: BufReader::new(output), thread }
     }

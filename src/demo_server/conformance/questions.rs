@@ -201,11 +201,11 @@ fn action(answer: &Value) -> &str {
 /// A field of a filled form, as text; what was done with the form when it was not filled.
 fn given(answers: &Map<String, Value>, key: &str, field: &str) -> String {
     let answer = answers.get(key).unwrap_or(&Value::Null);
-    match &answer["content"][field] {
-        Value::Null => format!("({})", action(answer)),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    let value = &answer["content"][field];
+    if value.is_null() {
+        return format!("({})", action(answer));
     }
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The text that a model gave; its content may be one block or a list of them.

@@ -19,6 +19,7 @@ pub mod isolation;
 pub mod local_socket;
 pub mod operations;
 pub mod reconcile;
+pub mod results;
 pub mod router;
 pub mod routes;
 pub mod secrets;

@@ -29,10 +29,7 @@ impl Validators {
     /// its server will know better.
     pub(super) fn problems(&self, tool: &Arc<Tool>, params: &Value) -> Vec<String> {
         let Some(validator) = self.validator(tool) else { return Vec::new() };
-        if validator.is_valid(params) {
-            return Vec::new();
-        }
-        validator.iter_errors(params).take(PROBLEMS_MAX).map(|fault| describe(&fault)).collect()
+        problems_of(&validator, params)
     }
 
     fn validator(&self, tool: &Arc<Tool>) -> Option<Arc<Validator>> {
@@ -54,6 +51,14 @@ impl Validators {
         compiled.insert(tool.key.clone(), (tool.clone(), validator.clone()));
         validator
     }
+}
+
+/// What a compiled schema finds wrong with `params`; empty when nothing is.
+pub(super) fn problems_of(validator: &Validator, params: &Value) -> Vec<String> {
+    if validator.is_valid(params) {
+        return Vec::new();
+    }
+    validator.iter_errors(params).take(PROBLEMS_MAX).map(|fault| describe(&fault)).collect()
 }
 
 fn describe(fault: &jsonschema::ValidationError<'_>) -> String {

@@ -4,6 +4,7 @@
 
 mod advice;
 mod answered;
+mod ask_params;
 mod call_tool;
 mod check_params;
 mod context;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use crate::supervisor::Told;
 pub use advice::Advice;
+pub use ask_params::{Form, Reply, accept, form, missing, reply};
 pub use call_tool::CallInput;
 pub use context::{CallerId, OpContext};
 pub use describe::{ToolLine, first_sentence, rounded, signature, signature_of, why};

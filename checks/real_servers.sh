@@ -187,7 +187,7 @@ client() {
   shift 3
   local job out=$work/client.out err=$work/client.err status
   job="{\"era\": $(json "$era"), \"version\": $(json "$version"), \"words_min\": $words_min,
-    \"tools\": [\"find_tool\", \"execute\", \"list_capabilities\", \"explain_tool\"],
+    \"tools\": [\"find_tool\", \"execute\", \"list_capabilities\", \"explain_tool\", \"fetch_result\"],
     \"lacking\": $(json "$lacking"), \"mentions\": [$mentions], \"requests\": [$(join , "${requests[@]}")]}"
   section "$name"
   rm -f "$work/memory.jsonl"

@@ -2,16 +2,21 @@
 //! shall run from the beginning are started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Env, Request};
+use crate::operations::Operations;
 use crate::reconcile;
 
 use super::App;
 use super::reload::{Reloader, reload_of};
+
+/// Between two looks for kept results that nobody asked for in their time.
+const FORGET_EVERY: Duration = Duration::from_secs(30);
 
 /// The background tasks. [`Behind::end`] waits for them.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ impl Behind {
         let reloader = Reloader::new(request, env, app.clone(), config.clone());
         app.operations.reload_with(reload_of(&reloader));
         tasks.spawn(reloader.follow(interval, reload_soon.clone(), stop.clone()));
+        tasks.spawn(forget_old_results(app.operations.clone(), stop.clone()));
         let (pool, stop) = (app.pool.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {
@@ -57,6 +63,16 @@ impl Behind {
             if let Err(fault) = ended {
                 tracing::error!(error = %fault, "a background task failed");
             }
+        }
+    }
+}
+
+async fn forget_old_results(operations: Arc<Operations>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            _ = look.tick() => operations.forget_old_results(),
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::{Hints, ServerName, Tool};
 use crate::history::{self, History};
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
+use crate::results::Results;
 use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
@@ -47,6 +48,7 @@ pub struct App {
     /// Where alerts go.
     pub alerts: Arc<Alerts>,
     pub(super) pool: Arc<Pool>,
+    results: Arc<Results>,
     catalog: Arc<Catalog>,
     path: watch::Receiver<Option<SearchPath>>,
     /// The programs of the servers that may be started, with their arguments.
@@ -110,8 +112,11 @@ impl App {
             embedder.clone(),
             history.clone(),
         );
+        let results = Arc::new(care::results(config));
+        operations.keep_large_results(results.clone(), care::result_bounds(config));
         Ok(Self {
             operations: Arc::new(operations),
+            results,
             reconciler,
             news,
             embedder,
@@ -161,6 +166,7 @@ impl App {
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+        self.results.clear();
         if let Some(history) = &self.history {
             history.stop().await;
         }
@@ -417,7 +423,7 @@ fn search_path(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where the rooms get the wall clock from")]
-fn unix_now() -> i64 {
+pub(super) fn unix_now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::alerts::{self, Alerts, Encryption, MailSettings, Occasion, WebhookSettings};
 use crate::config::{AlertOccasion, Config, Env, MailEncryption};
+use crate::operations::ResultBounds;
+use crate::results::{self, Results};
 use crate::server_logs::{Limits, ServerLogs};
 
+use super::build::unix_now;
 use super::now_ms;
 
 /// The logs of servers, where they are kept.
@@ -13,6 +16,30 @@ pub(super) fn server_logs(config: &Config) -> Option<Arc<ServerLogs>> {
     let settings = &config.settings.server_logs;
     let limits = Limits { bytes_max: settings.bytes_max, files_max: settings.files_max, now_ms };
     settings.enabled.then(|| Arc::new(ServerLogs::new(config.home.server_logs(), limits)))
+}
+
+/// Where large results are kept.
+pub(super) fn results(config: &Config) -> Results {
+    /// Raw results from that many bytes on lie in a file: a hundred smaller ones are 25 MB of memory.
+    const FILE_FROM_BYTES: usize = 256 * 1024;
+    /// Data of one picture or sound that is handed out: what is handed over beside a text, too.
+    const BLOCK_BYTES_MAX: usize = 8 * 1024 * 1024;
+    let settings = &config.settings.results;
+    Results::new(results::Limits {
+        bytes_max: settings.keep_bytes_max,
+        entries_max: settings.entries_max,
+        time_to_live: settings.keep,
+        file_from_bytes: FILE_FROM_BYTES,
+        folder: config.home.results(),
+        block_bytes_max: BLOCK_BYTES_MAX,
+        now: unix_now,
+    })
+}
+
+/// How large results may be.
+pub(super) fn result_bounds(config: &Config) -> ResultBounds {
+    let settings = &config.settings.results;
+    ResultBounds { inline_bytes_max: settings.inline_bytes_max, result_bytes_max: settings.result_bytes_max }
 }
 
 /// Where alerts go, as the settings say. Variables are looked up now.

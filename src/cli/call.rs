@@ -91,6 +91,11 @@ async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
             let result = answer.payload().unwrap_or_default();
             Ok(show_result(global, result, &route))
         }
+        // Only for who set a bound, which the command line does not.
+        ExecuteOutput::Large(large, route) => {
+            Out::stdout().line(&large.text(&route));
+            Ok(exit_code::of_outcome(route.outcome))
+        }
         ExecuteOutput::Steps(steps) => {
             if global.json {
                 Out::stdout().json(&*steps);

@@ -73,6 +73,12 @@ impl Home {
         self.root.join("logs")
     }
 
+    /// `run/results/`: large results while they are kept; the files in it have no names where the system allows it.
+    #[must_use]
+    pub fn results(&self) -> PathBuf {
+        self.root.join("run").join("results")
+    }
+
     /// `logs/servers/`: what each server wrote to stderr, and its story.
     #[must_use]
     pub fn server_logs(&self) -> PathBuf {

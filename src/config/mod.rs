@@ -25,6 +25,7 @@ mod server;
 mod settings;
 mod settings_care;
 mod settings_file;
+mod settings_results;
 #[cfg(test)]
 mod settings_tests;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use settings::{
 };
 
 pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
+pub use settings_results::ResultsSettings;
 pub use tool_overrides::ToolOverride;
 
 use crate::domain::ServerName;

@@ -14,6 +14,7 @@ use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
 };
+use super::settings_results::ResultsSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// The most of anything that can grow.
     pub limits: LimitsSettings,
+    /// What is done with large results.
+    pub results: ResultsSettings,
     /// The embedding model.
     pub embedder: EmbedderSettings,
     /// The search structure.
@@ -385,6 +388,7 @@ impl From<SettingsFile> for Settings {
             commands: file.commands.into(),
             sandbox: file.sandbox.into(),
             limits: file.limits.into(),
+            results: file.results.into(),
             embedder: file.embedder.into(),
             index: file.index.into(),
             router: file.router.into(),

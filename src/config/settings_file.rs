@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
 use super::settings_care::{AlertsFile, ServerLogsFile};
+use super::settings_results::ResultsFile;
 use super::{layers, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
@@ -26,6 +27,8 @@ pub(super) struct SettingsFile {
     pub(super) sandbox: SandboxFile,
     /// The most that mcporch accepts of anything that can grow.
     pub(super) limits: LimitsFile,
+    /// What is done with large results of tools.
+    pub(super) results: ResultsFile,
     /// The model that turns texts into vectors.
     pub(super) embedder: EmbedderFile,
     /// How the nearest tools are found.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::describe::rounded;
 use super::execute::Chosen;
-use super::{Error, OutcomeKind, Routed, ToolLine, schema_within};
+use super::{Error, OutcomeKind, RouteInfo, Routed, ToolLine, schema_within};
 
 /// Longest schema that an answer carries, in bytes; longer ones lose words first.
 const SCHEMA_BYTES_MAX: usize = 3_000;
@@ -111,6 +111,20 @@ impl Advice {
         };
         let message = format!("{} failed: {}{offer}", chosen.tool.key, fault.one_line());
         Self { candidates: alternatives, ..Self::on_chosen(OutcomeKind::Failed, message, chosen) }
+    }
+
+    /// The tool ran, and its result cannot be handed over.
+    pub(super) fn result_refused(route: &RouteInfo, why: &str) -> Self {
+        let tool = format!("{}.{}", route.server, route.tool);
+        let message =
+            format!("{tool} ran, but its result {why}. Ask it for less, or have the operator raise the setting");
+        Self {
+            tool: Some(tool),
+            confidence: Some(route.confidence),
+            lessons: route.lessons.clone(),
+            route_id: route.route_id.clone(),
+            ..Self::new(OutcomeKind::Failed, message)
+        }
     }
 
     /// The schema of the tool in question, as much of it as is short.

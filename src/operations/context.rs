@@ -23,6 +23,8 @@ pub struct OpContext {
     pub is_anonymous: bool,
     /// What a server may ask of him, and how it is told.
     pub behind: Behind,
+    /// A result with more text than that, in bytes, is kept and given as a handle; `None` and 0 hand over all.
+    pub inline_bytes_max: Option<usize>,
 }
 
 impl fmt::Debug for OpContext {

@@ -3,6 +3,7 @@
 use crate::domain::error_chain;
 use crate::history;
 use crate::reconcile;
+use crate::results;
 use crate::secrets::redactor;
 use crate::supervisor;
 
@@ -27,6 +28,9 @@ pub enum Error {
     /// The history could not be read or written, or has no such route.
     #[error(transparent)]
     History(#[from] history::Error),
+    /// A kept result, or a part of one, cannot be had.
+    #[error(transparent)]
+    Results(#[from] results::Error),
     /// The write path failed.
     #[error(transparent)]
     Index(#[from] reconcile::Error),

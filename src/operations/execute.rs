@@ -15,7 +15,7 @@ use super::advice::{self, Advice};
 use super::call_tool::Checked;
 use super::describe::rounded;
 use super::route::RANKED;
-use super::{Error, OpContext, Operations, Routed, StepsInput, StepsOutput};
+use super::{Error, LargeResult, OpContext, Operations, Routed, StepsInput, StepsOutput};
 
 /// Below this probability that any tool fits, the choice is offered with a doubt. A guess.
 const PROBABLY_NONE: f32 = 0.33;
@@ -96,6 +96,8 @@ pub struct RouteInfo {
 pub enum ExecuteOutput {
     /// The tool's own answer, untouched.
     Done(Answer, RouteInfo),
+    /// The tool answered, and its answer is kept instead of being handed over.
+    Large(Box<LargeResult>, RouteInfo),
     /// Several steps: what was done, and what is left.
     Steps(Box<StepsOutput>),
     /// Anything else.
@@ -106,7 +108,7 @@ impl ExecuteOutput {
     /// Adds how the call was read where it could not be taken as it was written.
     fn tell(&mut self, lessons: Vec<String>) {
         match self {
-            Self::Done(_, route) => route.lessons.extend(lessons),
+            Self::Done(_, route) | Self::Large(_, route) => route.lessons.extend(lessons),
             Self::Advice(advice) => advice.lessons.extend(lessons),
             Self::Steps(_) => {}
         }
@@ -190,7 +192,7 @@ impl Operations {
         }?;
         output.tell(lessons);
         log(&output, started);
-        Ok(output)
+        self.within_bounds(cx, output).await
     }
 
     async fn execute_request(
@@ -514,8 +516,8 @@ fn log(output: &ExecuteOutput, started: Instant) {
             outcome = ?route.outcome, tool.key = format!("{}.{}", route.server, route.tool),
             confidence = route.confidence, attempts = route.attempts, duration_ms = duration_ms(), "executed"
         ),
-        // The steps have told of themselves.
-        ExecuteOutput::Steps(_) => {}
+        // The steps have told of themselves, and what is kept was told before.
+        ExecuteOutput::Steps(_) | ExecuteOutput::Large(..) => {}
         ExecuteOutput::Advice(advice) => tracing::info!(
             outcome = ?advice.outcome, tool.key = advice.tool, confidence = advice.confidence,
             duration_ms = duration_ms(), "not executed"

@@ -13,8 +13,10 @@ mod error;
 mod execute;
 mod explain_tool;
 mod feedback;
+mod fetch_result;
 mod find_tool;
 mod forward;
+mod large_result;
 mod learned;
 #[cfg(test)]
 mod learned_tests;
@@ -44,8 +46,10 @@ pub use error::Error;
 pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
 pub use explain_tool::{ExplainInput, ExplainOutput};
 pub use feedback::{FeedbackInput, FeedbackOutput};
+pub use fetch_result::{FetchInput, FetchOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
 pub use forward::Forwarded;
+pub use large_result::{LargeResult, ResultBounds};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};
 pub use rebuild_index::{IndexStatus, RebuildReport};
@@ -106,6 +110,7 @@ pub struct Operations {
     choices: record_route::OpenChoices,
     answered: answered::Answered,
     reload: OnceLock<Reload>,
+    large: OnceLock<large_result::LargeResults>,
 }
 
 impl fmt::Debug for Operations {
@@ -140,6 +145,7 @@ impl Operations {
             choices: record_route::OpenChoices::default(),
             answered: answered::Answered::default(),
             reload: OnceLock::new(),
+            large: OnceLock::new(),
         }
     }
 

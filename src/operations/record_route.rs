@@ -65,8 +65,8 @@ impl Ending {
                 (route.outcome, entries.into_iter().next().or_else(other).map(|key| (key, is_error(answer))))
             }
             ExecuteOutput::Advice(advice) => (advice.outcome, None),
-            // Several steps are several rankings; this is about one.
-            ExecuteOutput::Steps(_) => (OutcomeKind::Done, None),
+            // Several steps are several rankings; this is about one. A result is kept only after it was noted.
+            ExecuteOutput::Steps(_) | ExecuteOutput::Large(..) => (OutcomeKind::Done, None),
         };
         let outcome = serde_json::to_value(outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
         Self { verb: "execute", outcome: outcome.unwrap_or_default(), ran }
@@ -185,7 +185,7 @@ impl Operations {
     ) -> ExecuteOutput {
         let route_id = self.record_route(caller, request, Some(params), routed, &Ending::of(&output, routed));
         match &mut output {
-            ExecuteOutput::Done(_, route) => route.route_id = route_id,
+            ExecuteOutput::Done(_, route) | ExecuteOutput::Large(_, route) => route.route_id = route_id,
             ExecuteOutput::Advice(advice) => advice.route_id = route_id,
             ExecuteOutput::Steps(_) => {}
         }

@@ -28,6 +28,11 @@ impl RequestVectors {
         Self { embedder, seen: Mutex::default(), len_max }
     }
 
+    /// What makes the vectors.
+    pub(super) fn embedder(&self) -> Arc<LazyEmbedder> {
+        self.embedder.clone()
+    }
+
     /// The vector of the text, if it was asked for before.
     pub(super) fn remembered(&self, text: &str) -> Option<Arc<[f32]>> {
         self.lock().vectors.get(text).cloned()

@@ -124,7 +124,7 @@ fn an_answer_over_the_limit_is_refused_by_size() {
 
 #[test]
 fn a_giant_result_within_the_limit_passes_whole() {
-    let home = beside_a_healthy_one(&["--giant-result", "5000000"]);
+    let home = beside_a_healthy_one(&["--giant-result", "5000000"]).set("results.inline_bytes_max=0");
     let mut client = home.connect();
     assert_eq!(text(&client.execute("culprit.echo_0", &json!({})), 0).len(), 5_000_000);
 }

@@ -14,6 +14,7 @@ mod homes;
 mod isolation;
 mod learning;
 mod protocol;
+mod results;
 mod routing;
 mod secrets;
 mod steps;

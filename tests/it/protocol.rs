@@ -37,10 +37,10 @@ fn every_legacy_version_is_spoken_and_others_get_our_newest() {
 }
 
 #[test]
-fn the_client_sees_four_tools_in_both_eras_and_find_tool_names_what_is_connected() {
+fn the_client_sees_our_tools_in_both_eras_and_find_tool_names_what_is_connected() {
     let home = bench().with("clock", &["--kind", "clock"]);
     assert_eq!(home.run(&["index", "rebuild"]).code, 0);
-    let expected = ["find_tool", "execute", "list_capabilities", "explain_tool"];
+    let expected = ["find_tool", "execute", "list_capabilities", "explain_tool", "fetch_result"];
     let mut client = home.connect();
     let legacy = client.ask("tools/list", &json!({}));
     assert_eq!(tool_names(&legacy), expected);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::operations::RouteInfo;
+use crate::operations::{FetchOutput, LargeResult, RouteInfo};
 use crate::wire::Members;
 
 use super::hello::{META_SERVER, server_info, server_info_text};
@@ -14,6 +14,8 @@ use super::render;
 
 /// Key of the routing decision in a result's `_meta`.
 const META_ROUTE: &str = "mcporch/route";
+/// Key of what a part of a kept result is.
+const META_FETCH: &str = "mcporch/fetch";
 
 /// A result of one of our own tools: text for models, the same as data for programs.
 pub(super) fn own(text: &str, data: Option<&impl Serialize>, is_error: bool, is_modern: bool) -> String {
@@ -113,6 +115,33 @@ pub(super) fn error_in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> (
         return (-32602, Cow::Owned(members.with(&[("code", Some("-32602"))])));
     }
     (code, Cow::Borrowed(raw))
+/// A result that was kept: what a model reads of it, the same as data, and how it was routed.
+pub(super) fn kept(large: &LargeResult, route: &RouteInfo, is_modern: bool) -> String {
+    let text = large.text(route);
+    let own = own(&text, Some(large), large.is_error, is_modern);
+    let meta = meta(large.meta.as_deref(), route, is_modern);
+    match Members::parse(&own) {
+        Ok(members) => members.with(&[("_meta", Some(meta.as_str()))]),
+        Err(_) => own,
+    }
+}
+
+/// A part of a kept result: the part as it is, then what it is and what is left.
+pub(super) fn fetched(output: &FetchOutput, is_modern: bool) -> String {
+    let note = json!({"type": "text", "text": format!("[mcporch] {}", output.note)}).to_string();
+    let part = match &output.block {
+        Some(raw) => raw.clone(),
+        None => json!({"type": "text", "text": output.text}).to_string(),
+    };
+    let has_part = output.block.is_some() || !output.text.is_empty();
+    let content = if has_part { format!("[{part},{note}]") } else { format!("[{note}]") };
+    let mut meta = json!({META_FETCH: output});
+    let mut kind = "";
+    if is_modern {
+        meta[META_SERVER] = server_info();
+        kind = ",\"resultType\":\"complete\"";
+    }
+    format!("{{\"content\":{content},\"_meta\":{meta}{kind}}}")
 }
 
 fn meta(raw: Option<&str>, route: &RouteInfo, is_modern: bool) -> String {

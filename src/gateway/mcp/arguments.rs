@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::operations::{CapabilitiesInput, Detail, ExecuteInput, ExplainInput, FeedbackInput, FindInput};
+use crate::operations::{CapabilitiesInput, Detail, ExecuteInput, ExplainInput, FeedbackInput, FetchInput, FindInput};
 
 use super::feedback_argument;
 
@@ -218,6 +218,43 @@ impl Arguments {
         })
     }
 
+    pub(super) fn into_fetch(mut self) -> Result<FetchInput, String> {
+        let handle = self.take_text(&["handle", "id", "result", "result_id"])?.unwrap_or_default();
+        if handle.trim().is_empty() {
+            let how = "it stands in the answer that was too large: fetch_result {\"handle\": \"r_…\", \"offset\": 0}";
+            return Err(format!("`handle` is missing; {how}"));
+        }
+        let lines = self.0.remove("lines").or_else(|| self.0.remove("line")).filter(|lines| !lines.is_null());
+        let lines = lines.map(|lines| line_range(&lines).ok_or("`lines` must be as \"10-40\"")).transpose()?;
+        Ok(FetchInput {
+            handle,
+            offset: self.take_count(&["offset", "from", "start"])?,
+            limit: self.take_count(&["limit", "count", "max", "length"])?,
+            lines,
+            grep: self.take_words(&["grep", "pattern", "regex"])?,
+            context: self.take_count(&["context", "around"])?,
+            path: self.take_words(&["path", "jsonpath", "json_path"])?,
+            query: self.take_words(&["query", "question", "q", "search", "request"])?,
+            block: self.take_count(&["block"])?,
+        })
+    }
+
+    /// A text that says something.
+    fn take_words(&mut self, names: &[&str]) -> Result<Option<String>, String> {
+        Ok(self.take_text(names)?.filter(|text| !text.trim().is_empty()))
+    }
+
+    fn take_count(&mut self, names: &[&str]) -> Result<Option<usize>, String> {
+        let name = names.first().copied().unwrap_or_default();
+        match names.iter().find_map(|name| self.0.remove(*name)) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let count = whole_number(&value).and_then(|count| usize::try_from(count).ok());
+                count.map(Some).ok_or_else(|| format!("`{name}` must be a whole number"))
+            }
+        }
+    }
+
     pub(super) fn into_capabilities(mut self) -> Result<CapabilitiesInput, String> {
         Ok(CapabilitiesInput { category: self.take_text(&["category", "server", "name"])? })
     }
@@ -246,6 +283,23 @@ fn written_call(text: &str) -> Option<(&str, &str)> {
 
 fn is_own(name: &str) -> bool {
     [PARAMS_NAMES, TOOL_NAMES, REQUEST_NAMES, OWN_NAMES].iter().any(|names| names.contains(&name))
+}
+
+/// `"10-40"`, `"10"`, `10`, `[10, 40]`.
+fn line_range(value: &Value) -> Option<(usize, usize)> {
+    let number = |value: &Value| whole_number(value).and_then(|number| usize::try_from(number).ok());
+    let (first, last) = match value {
+        Value::Array(ends) => match ends.as_slice() {
+            [first, last] => (number(first)?, number(last)?),
+            _ => return None,
+        },
+        Value::String(text) => {
+            let (first, last) = text.split_once(['-', ':', ',', '–']).unwrap_or((text, text));
+            (first.trim().parse().ok()?, last.trim().parse().ok()?)
+        }
+        value => (number(value)?, number(value)?),
+    };
+    (first <= last).then_some((first.max(1), last.max(1)))
 }
 
 /// A number, or a text that is one.

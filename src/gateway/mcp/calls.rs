@@ -36,8 +36,8 @@ pub(super) fn start(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchang
     };
     let Some(tool) = FourTools::by_name(&call.name) else {
         let what = format!(
-            "there is no tool {:?} here; the tools are find_tool, execute, list_capabilities, explain_tool. To run a tool of \
-             a connected server call execute with \"tool\": \"server.tool\"",
+            "there is no tool {:?} here; the tools are find_tool, execute, list_capabilities, explain_tool, fetch_result. To run a \
+             tool of a connected server call execute with \"tool\": \"server.tool\"",
             call.name.chars().take(100).collect::<String>()
         );
         return refuse(exchange, INVALID_PARAMS, &what, None);
@@ -138,6 +138,10 @@ async fn run(
                 .map(|out| answer::own(&render::capabilities(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
         },
+        FourTools::FetchResult => match arguments.into_fetch() {
+            Ok(input) => operations.fetch_result(cx, input).await.map(|out| answer::fetched(&out, is_modern)),
+            Err(what) => return answer::own_failure(&what, is_modern),
+        },
         FourTools::ExplainTool => match arguments.into_explain() {
             Ok(input) => operations
                 .explain_tool(&input)
@@ -162,6 +166,7 @@ fn executed(output: &ExecuteOutput, is_modern: bool) -> String {
             Ok(result) => answer::passed_through(result, route, is_modern),
             Err(error) => answer::own_failure(error, is_modern),
         },
+        ExecuteOutput::Large(large, route) => answer::kept(large, route, is_modern),
         ExecuteOutput::Steps(steps) => {
             let is_error = steps.outcome == StepsOutcome::Failed;
             answer::own(&render::steps_text(steps), Some(steps.as_ref()), is_error, is_modern)

@@ -360,12 +360,17 @@ impl Conversation {
         let (conversation, exchange, is_modern) = (self.clone(), exchange.clone(), asked.is_modern());
         self.tasks.spawn(async move {
             let known = conversation.listed().await;
-            let mut result = json!({"tools": super::four_tools::list(&known)});
+            let mut result = json!({"tools": super::four_tools::list(&known, conversation.inline_bytes_max() > 0)});
             if is_modern {
                 hello::complete(&mut result);
             }
             exchange.answer(Said::Result(&result.to_string()));
         });
+    }
+
+    /// The text of a result that this client is handed at once, in bytes; 0 is all.
+    pub(super) fn inline_bytes_max(&self) -> usize {
+        self.profile.inline_bytes_max.unwrap_or_else(|| self.front.operations.inline_bytes_max())
     }
 
     /// What is known once the catalog was read, or what there is.

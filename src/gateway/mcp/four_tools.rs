@@ -1,4 +1,5 @@
-//! The four tools as a client sees them. Order and texts are fixed but for one: `find_tool` names what is connected.
+//! The four tools as a client sees them, and a fifth where results may be kept for it. Order and texts are fixed but for one:
+//! `find_tool` names what is connected.
 
 use std::fmt::Write;
 
@@ -14,17 +15,19 @@ const CONNECTED_CHARS_MAX: usize = 900;
 /// Longest note on one server, in characters.
 const NOTE_CHARS_MAX: usize = 70;
 
-/// Which of the four.
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FourTools {
     FindTool,
     Execute,
     ListCapabilities,
     ExplainTool,
+    FetchResult,
 }
 
 impl FourTools {
-    pub(super) const ALL: [Self; 4] = [Self::FindTool, Self::Execute, Self::ListCapabilities, Self::ExplainTool];
+    pub(super) const ALL: [Self; 5] =
+        [Self::FindTool, Self::Execute, Self::ListCapabilities, Self::ExplainTool, Self::FetchResult];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl FourTools {
             Self::Execute => "execute",
             Self::ListCapabilities => "list_capabilities",
             Self::ExplainTool => "explain_tool",
+            Self::FetchResult => "fetch_result",
         }
     }
 
@@ -40,8 +44,42 @@ impl FourTools {
     }
 }
 
-/// The `tools` of `tools/list`.
-pub(super) fn list(known: &Known) -> Value {
+/// The `tools` of `tools/list`; `fetch_result` is among them where results may be kept for the client.
+pub(super) fn list(known: &Known, has_handles: bool) -> Value {
+    let mut tools = the_four(known);
+    if let Some(tools) = tools.as_array_mut().filter(|_| has_handles) {
+        tools.push(fetch_result());
+    }
+    tools
+}
+
+fn fetch_result() -> Value {
+    json!({
+        "name": FourTools::FetchResult.name(),
+        "title": "Read a large result",
+        "description": "Reads parts of a result that was too large to be shown, by the handle that `execute` gave for it: a page \
+                        (offset, limit, lines), what matches a pattern (grep), a JSON path, or the passages nearest to a \
+                        question (query).",
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "handle": {"type": "string", "description": "The handle, r_…"},
+                "offset": {"type": "integer", "minimum": 0, "default": 0, "description": "First character; with grep: matches to pass over"},
+                "limit": {"type": "integer", "minimum": 1, "description": "How many characters, matches or passages"},
+                "lines": {"type": "string", "description": "Only these lines, as \"10-40\""},
+                "grep": {"type": "string", "description": "Regular expression"},
+                "context": {"type": "integer", "minimum": 0, "maximum": 20, "default": 1, "description": "Lines shown around a match"},
+                "path": {"type": "string", "description": "JSON path, as $.items[0:5].name"},
+                "query": {"type": "string", "description": "What to look for, in words"},
+                "block": {"type": "integer", "minimum": 1, "description": "Number of a block with a picture or other data"}
+            },
+            "required": ["handle"]
+        },
+        "annotations": {"readOnlyHint": true, "openWorldHint": false}
+    })
+}
+
+fn the_four(known: &Known) -> Value {
     json!([
         {
             "name": FourTools::FindTool.name(),

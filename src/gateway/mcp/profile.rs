@@ -33,6 +33,9 @@ pub enum View {
 pub struct Profile {
     /// What is seen.
     pub view: View,
+    /// Results with more text than that, in bytes, are kept and given as handles, in place of what the settings say; 0 hands over
+    /// all, and then there is no `fetch_result`.
+    pub inline_bytes_max: Option<usize>,
 }
 
 /// All profiles that can be asked for by name.
@@ -67,7 +70,7 @@ impl Profiles {
             }
             _ => return Err(format!("there is no profile {shown:?}; write direct, p/NAME or s/SERVER")),
         };
-        Ok(Arc::new(Profile { view }))
+        Ok(Arc::new(Profile { view, ..Profile::default() }))
     }
 }
 

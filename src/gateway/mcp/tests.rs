@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::arguments::Arguments;
-use crate::operations::{Detail, ExecuteInput};
+use crate::operations::{Detail, ExecuteInput, FetchInput};
 
 fn read(arguments: &Value) -> Arguments {
     let raw = RawValue::from_string(arguments.to_string()).unwrap();
@@ -93,6 +93,34 @@ fn what_cannot_be_meant_is_refused_with_a_reason() {
     check(json!({"tool": ["git.log"]}), "`tool` must be a text");
     check(json!({"request": "x", "params": "not json"}), "must be an object");
     check(json!({"request": "x", "dry_run": "perhaps"}), "`dry_run` must be true or false");
+}
+
+#[test]
+fn parts_of_results_are_asked_for_in_many_ways() {
+    let check = |arguments: Value, expected: FetchInput| {
+        assert_eq!(
+            read(&arguments).into_fetch().unwrap(),
+            FetchInput { handle: "r_1".to_owned(), ..expected },
+            "{arguments}"
+        );
+    };
+    let none = FetchInput::default;
+    check(json!({"handle": "r_1", "grep": "", "offset": null}), none());
+    check(json!({"id": "r_1", "start": "20", "limit": 5}), FetchInput { offset: Some(20), limit: Some(5), ..none() });
+    for lines in [json!("3-7"), json!([3, 7]), json!("3:7"), json!(["3", "7"])] {
+        check(json!({"handle": "r_1", "lines": lines}), FetchInput { lines: Some((3, 7)), ..none() });
+    }
+    check(json!({"handle": "r_1", "lines": 3}), FetchInput { lines: Some((3, 3)), ..none() });
+    check(json!({"handle": "r_1", "regex": "a b"}), FetchInput { grep: Some("a b".to_owned()), ..none() });
+    check(json!({"handle": "r_1", "json_path": "$.a"}), FetchInput { path: Some("$.a".to_owned()), ..none() });
+    for arguments in [
+        json!({}),
+        json!({"handle": " "}),
+        json!({"handle": "r_1", "lines": "7-3"}),
+        json!({"handle": "r_1", "limit": -1}),
+    ] {
+        assert!(read(&arguments).into_fetch().is_err(), "{arguments}");
+    }
 }
 
 #[test]

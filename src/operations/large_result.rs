@@ -1,0 +1,237 @@
+//! What becomes of a result that is too large to be handed over: it is kept, and the caller gets a handle, the beginning, and
+//! how to get the rest.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::reconcile::LazyEmbedder;
+use crate::results::{self, Preview, Provenance, Results, reading};
+use crate::upstream::Answer;
+
+use super::{Advice, Error, ExecuteOutput, OpContext, Operations, RouteInfo};
+
+/// Characters of the beginning that come with a handle: enough to see what it is, cheap when it is all that is wanted. A guess.
+const PREVIEW_CHARS: usize = 2_000;
+/// Bytes of text to a token, for an estimate. What English text has.
+const BYTES_PER_TOKEN: usize = 4;
+/// Data of pictures and sounds that is handed over beside a text within its limit, in bytes. A guess: models take no larger ones.
+const MEDIA_INLINE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Large results that are worked on at once: each may take as much memory as it has bytes.
+const WORKED_ON_MAX: usize = 2;
+/// For a turn at that.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How large results may be.
+#[derive(Debug, Clone, Copy)]
+pub struct ResultBounds {
+    /// A result with more text than that is kept, unless the caller's own bound says otherwise, in bytes; 0 hands over all.
+    pub inline_bytes_max: usize,
+    /// A larger result is refused, in bytes.
+    pub result_bytes_max: usize,
+}
+
+/// What the verbs need to keep results.
+#[derive(Debug)]
+pub(super) struct LargeResults {
+    pub(super) store: Arc<Results>,
+    pub(super) bounds: ResultBounds,
+    pub(super) embedder: Arc<LazyEmbedder>,
+    turns: Semaphore,
+}
+
+impl LargeResults {
+    /// Waits for a turn at work that takes memory and a blocking thread.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => {
+                let seconds = TURN_TIMEOUT.as_secs();
+                let what = format!("other large results were worked on for {seconds} s; try again");
+                Err(Error::InvalidInput { what })
+            }
+        }
+    }
+}
+
+/// A result that was kept instead of being handed over.
+#[derive(Debug, Clone, Serialize)]
+pub struct LargeResult {
+    /// Always `large_result`.
+    pub outcome: &'static str,
+    /// What to ask `fetch_result` for it with.
+    pub handle: String,
+    /// Whose tool gave it.
+    pub server: String,
+    /// Which tool.
+    pub tool: String,
+    /// Whether the tool says that it failed.
+    pub is_error: bool,
+    /// Bytes of the result as it came.
+    pub bytes: usize,
+    /// About how many tokens its text would be for a model.
+    pub about_tokens: usize,
+    /// Its beginning and its shape.
+    pub preview: Preview,
+    /// How long it is kept after it was last asked for, in seconds.
+    pub kept_s: u64,
+    /// The call that gives what follows the beginning.
+    pub next: String,
+    /// The other ways to read it.
+    pub ways: Vec<String>,
+    /// The raw `_meta` of the result, if it is short.
+    #[serde(skip)]
+    pub meta: Option<String>,
+}
+
+/// What became of an answer that was looked at.
+enum Looked {
+    Inline(Answer),
+    Kept(Box<LargeResult>),
+}
+
+impl Operations {
+    /// From now on large results are kept in `store`. To be called once, when the verbs are built; without it every result is
+    /// handed over whole.
+    pub fn keep_large_results(&self, store: Arc<Results>, bounds: ResultBounds) {
+        let turns = Semaphore::new(WORKED_ON_MAX);
+        let large = LargeResults { store, bounds, embedder: self.vectors.embedder(), turns };
+        // A second call changes nothing.
+        let _kept_before = self.large.set(large);
+    }
+
+    /// The text of a result that a caller without a bound of its own is handed at once, in bytes; 0 is all.
+    #[must_use]
+    pub fn inline_bytes_max(&self) -> usize {
+        self.large.get().map_or(0, |large| large.bounds.inline_bytes_max)
+    }
+
+    /// Forgets results that nobody asked for in their time.
+    pub fn forget_old_results(&self) {
+        if let Some(large) = self.large.get() {
+            large.store.forget_expired();
+        }
+    }
+
+    /// The output, with a handle in the place of a result that is larger than its caller may be handed.
+    pub(super) async fn within_bounds(&self, cx: &OpContext, output: ExecuteOutput) -> Result<ExecuteOutput, Error> {
+        let Some(large) = self.large.get() else { return Ok(output) };
+        let (answer, route) = match output {
+            ExecuteOutput::Done(answer, route) => (answer, route),
+            other @ (ExecuteOutput::Large(..) | ExecuteOutput::Steps(_) | ExecuteOutput::Advice(_)) => {
+                return Ok(other);
+            }
+        };
+        let bytes = answer.payload().map_or_else(str::len, str::len);
+        let bytes_max = large.bounds.result_bytes_max;
+        if bytes > bytes_max {
+            let why = format!("has {bytes} bytes, more than results.result_bytes_max ({bytes_max})");
+            return Ok(Advice::result_refused(&route, &why).into());
+        }
+        let inline_bytes_max = cx.inline_bytes_max.unwrap_or(0);
+        if inline_bytes_max == 0 || bytes <= inline_bytes_max {
+            return Ok(ExecuteOutput::Done(answer, route));
+        }
+        let _turn = large.turn().await?;
+        let (store, owner) = (large.store.clone(), cx.caller.0);
+        let from = Provenance { server: route.server.clone(), tool: route.tool.clone() };
+        let work = move || look(&store, owner, from, answer, inline_bytes_max);
+        match tokio::task::spawn_blocking(work).await.map_err(|_| Error::Broken { doing: "keeping a large result" })? {
+            Ok(Looked::Inline(answer)) => Ok(ExecuteOutput::Done(answer, route)),
+            Ok(Looked::Kept(large)) => Ok(ExecuteOutput::Large(large, route)),
+            Err(fault) => {
+                let fault = Error::from(fault).one_line();
+                Ok(Advice::result_refused(&route, &format!("has {bytes} bytes and could not be kept: {fault}")).into())
+            }
+        }
+    }
+}
+
+/// Blocks: it goes through the whole answer, and writes it to a file if it is kept.
+fn look(
+    store: &Results,
+    owner: u64,
+    from: Provenance,
+    answer: Answer,
+    inline_bytes_max: usize,
+) -> Result<Looked, results::Error> {
+    let raw = match answer.payload() {
+        Ok(raw) => Cow::Borrowed(raw),
+        // A JSON-RPC error of that size is shown like a failure of the tool.
+        Err(fault) => Cow::Owned(json!({"content": [{"type": "text", "text": fault}], "isError": true}).to_string()),
+    };
+    let seen = reading(&raw);
+    let is_short = seen.text_bytes <= inline_bytes_max && seen.media_bytes <= MEDIA_INLINE_BYTES_MAX;
+    if is_short || !seen.is_final {
+        return Ok(Looked::Inline(answer));
+    }
+    let kept = store.keep(owner, from, &raw)?;
+    drop(raw);
+    drop(answer);
+    let preview = kept.preview(PREVIEW_CHARS).map_err(|fault| store.unreadable(fault))?;
+    let handle = &kept.handle;
+    let call = |rest: &str| format!("fetch_result {{\"handle\": \"{handle}\", {rest}}}");
+    let mut ways = vec![call("\"grep\": \"PATTERN\""), call("\"lines\": \"FIRST-LAST\""), call("\"query\": \"WORDS\"")];
+    if preview.shape.is_some() {
+        ways.push(call("\"path\": \"$.KEY[0:10]\""));
+    }
+    if kept.blocks.iter().any(|block| store.block_is_kept(&kept, block.number)) {
+        ways.push(call("\"block\": NUMBER"));
+    }
+    Ok(Looked::Kept(Box::new(LargeResult {
+        outcome: "large_result",
+        handle: handle.clone(),
+        server: kept.from.server.clone(),
+        tool: kept.from.tool.clone(),
+        is_error: kept.is_error,
+        bytes: kept.bytes,
+        about_tokens: seen.text_bytes / BYTES_PER_TOKEN,
+        next: call(&format!("\"offset\": {}", preview.chars)),
+        preview,
+        kept_s: store.time_to_live().as_secs(),
+        ways,
+        meta: kept.meta.clone(),
+    })))
+}
+
+impl LargeResult {
+    /// What a model reads.
+    #[must_use]
+    pub fn text(&self, route: &RouteInfo) -> String {
+        let Self { server, tool, bytes, about_tokens, preview, next, .. } = self;
+        let failed = if self.is_error { ", with an error" } else { "" };
+        let ways = self.ways.join(", ");
+        let mut text = format!(
+            "{server}.{tool} answered{failed}: {bytes} bytes, about {about_tokens} tokens, so the result is kept as {} and not \
+             shown whole.\nRead on with {next}; or {ways}.\n",
+            self.handle
+        );
+        if let Some(shape) = &preview.shape {
+            text.push_str("Shape: ");
+            text.push_str(shape);
+            text.push('\n');
+        }
+        if !preview.blocks.is_empty() {
+            let blocks: Vec<String> = preview.blocks.iter().map(ToString::to_string).collect();
+            let more = preview.blocks_total - blocks.len();
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            text.push_str(&format!("Blocks: {}{more}\n", blocks.join(", ")));
+        }
+        for lesson in &route.lessons {
+            text.push_str(&format!("note: {lesson}\n"));
+        }
+        if let Some(id) = &route.route_id {
+            text.push_str(&format!("route {id}\n"));
+        }
+        let Preview { chars, chars_total, lines_total, .. } = preview;
+        text.push_str(&format!(
+            "The first {chars} of {chars_total} characters ({lines_total} lines):\n{}",
+            preview.text
+        ));
+        text
+    }
+}

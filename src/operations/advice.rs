@@ -116,8 +116,7 @@ impl Advice {
     /// The tool ran, and its result cannot be handed over.
     pub(super) fn result_refused(route: &RouteInfo, why: &str) -> Self {
         let tool = format!("{}.{}", route.server, route.tool);
-        let message =
-            format!("{tool} ran, but its result {why}. Ask it for less, or have the operator raise the setting");
+        let message = format!("{tool} ran, but its result {why}");
         Self {
             tool: Some(tool),
             confidence: Some(route.confidence),

@@ -213,7 +213,7 @@ fn typed(schema: &Value) -> Option<Value> {
     let named: Vec<&str> = match schema.get("type")? {
         Value::String(one) => vec![one],
         Value::Array(several) => several.iter().filter_map(Value::as_str).filter(|one| *one != "null").collect(),
-        _ => return None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     };
     // Of several kinds a text can be typed in; it is read as what is wanted.
     let kind = ["string", "number", "integer", "boolean"].into_iter().find(|kind| named.contains(kind))?;
@@ -494,24 +494,24 @@ mod tests {
     #[test]
     fn a_form_asks_for_what_is_missing_and_says_who_wants_it() {
         let schema = json!({"properties": {"to": {"type": "string"}, "subject": {"type": "string"}, "body": {"type": "array"}}, "required": ["to", "subject"]});
-        let tool = tool(&schema);
+        let asking = tool(&schema);
         let params = json!({"to": "a@b.c"});
-        assert_eq!(missing(&tool, &params), ["subject"]);
-        let asked = form(&tool, &params, &missing(&tool, &params)).unwrap();
+        assert_eq!(missing(&asking, &params), ["subject"]);
+        let asked = form(&asking, &params, &missing(&asking, &params)).unwrap();
         assert_eq!(asked.message, "The tool send of the server mail needs a value that was not given: Subject");
         assert_eq!(
             asked.requested_schema,
             json!({"type": "object", "properties": {"subject": {"type": "string", "title": "Subject"}}, "required": ["subject"]})
         );
-        let both = form(&tool, &json!({}), &missing(&tool, &json!({}))).unwrap();
+        let both = form(&asking, &json!({}), &missing(&asking, &json!({}))).unwrap();
         assert!(both.message.ends_with("values that were not given: To, Subject"), "{}", both.message);
         for names in [vec![], vec!["to".to_owned(), "unknown".to_owned()], vec!["to".to_owned(), "body".to_owned()]] {
-            assert_eq!(form(&tool, &json!({}), &names), None, "{names:?}");
+            assert_eq!(form(&asking, &json!({}), &names), None, "{names:?}");
         }
         let many: Map<String, Value> =
             (0..13).map(|number| (format!("p{number}"), json!({"type": "string"}))).collect();
         let names: Vec<String> = many.keys().cloned().collect();
-        assert_eq!(form(&super::tests::tool(&json!({"properties": many})), &json!({}), &names), None);
+        assert_eq!(form(&tool(&json!({"properties": many})), &json!({}), &names), None);
     }
 
     #[test]

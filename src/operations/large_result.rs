@@ -2,6 +2,7 @@
 //! how to get the rest.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl LargeResults {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
                 let seconds = TURN_TIMEOUT.as_secs();
-                let what = format!("other large results were worked on for {seconds} s; try again");
+                let what = format!("other large results were worked on for {seconds} s; try again in a moment");
                 Err(Error::InvalidInput { what })
             }
         }
@@ -129,24 +130,32 @@ impl Operations {
         let bytes = answer.payload().map_or_else(str::len, str::len);
         let bytes_max = large.bounds.result_bytes_max;
         if bytes > bytes_max {
-            let why = format!("has {bytes} bytes, more than results.result_bytes_max ({bytes_max})");
+            let why = format!(
+                "has {bytes} bytes, more than results.result_bytes_max ({bytes_max}); ask it for less, or raise the setting"
+            );
             return Ok(Advice::result_refused(&route, &why).into());
         }
         let inline_bytes_max = cx.inline_bytes_max.unwrap_or(0);
         if inline_bytes_max == 0 || bytes <= inline_bytes_max {
             return Ok(ExecuteOutput::Done(answer, route));
         }
-        let _turn = large.turn().await?;
+        // Whatever goes wrong from here on, the tool has run, and whoever asked must hear that first.
+        let refused = |fault: &Error| {
+            let why = format!("has {bytes} bytes and could not be kept: {}", fault.one_line());
+            Ok(Advice::result_refused(&route, &why).into())
+        };
+        let _turn = match large.turn().await {
+            Ok(turn) => turn,
+            Err(fault) => return refused(&fault),
+        };
         let (store, owner) = (large.store.clone(), cx.caller.0);
         let from = Provenance { server: route.server.clone(), tool: route.tool.clone() };
         let work = move || look(&store, owner, from, answer, inline_bytes_max);
-        match tokio::task::spawn_blocking(work).await.map_err(|_| Error::Broken { doing: "keeping a large result" })? {
-            Ok(Looked::Inline(answer)) => Ok(ExecuteOutput::Done(answer, route)),
-            Ok(Looked::Kept(large)) => Ok(ExecuteOutput::Large(large, route)),
-            Err(fault) => {
-                let fault = Error::from(fault).one_line();
-                Ok(Advice::result_refused(&route, &format!("has {bytes} bytes and could not be kept: {fault}")).into())
-            }
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(Looked::Inline(answer))) => Ok(ExecuteOutput::Done(answer, route)),
+            Ok(Ok(Looked::Kept(large))) => Ok(ExecuteOutput::Large(large, route)),
+            Ok(Err(fault)) => refused(&fault.into()),
+            Err(_) => refused(&Error::Broken { doing: "keeping a large result" }),
         }
     }
 }
@@ -219,19 +228,59 @@ impl LargeResult {
             let blocks: Vec<String> = preview.blocks.iter().map(ToString::to_string).collect();
             let more = preview.blocks_total - blocks.len();
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            text.push_str(&format!("Blocks: {}{more}\n", blocks.join(", ")));
+            let _infallible = writeln!(text, "Blocks: {}{more}", blocks.join(", "));
         }
         for lesson in &route.lessons {
-            text.push_str(&format!("note: {lesson}\n"));
+            let _infallible = writeln!(text, "note: {lesson}");
         }
         if let Some(id) = &route.route_id {
-            text.push_str(&format!("route {id}\n"));
+            let _infallible = writeln!(text, "route {id}");
         }
         let Preview { chars, chars_total, lines_total, .. } = preview;
-        text.push_str(&format!(
-            "The first {chars} of {chars_total} characters ({lines_total} lines):\n{}",
-            preview.text
-        ));
+        let _infallible =
+            write!(text, "The first {chars} of {chars_total} characters ({lines_total} lines):\n{}", preview.text);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a result is handed over where 100 bytes of text are.
+    fn check(result: &serde_json::Value, is_inline: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Results::new(results::Limits {
+            bytes_max: 100_000_000,
+            entries_max: 4,
+            time_to_live: Duration::from_secs(60),
+            file_from_bytes: 1_000,
+            folder: folder.path().to_owned(),
+            block_bytes_max: 1_000_000,
+            now: || 0,
+        });
+        let from = Provenance { server: "s".to_owned(), tool: "t".to_owned() };
+        let raw = result.to_string();
+        match look(&store, 1, from, Answer::of_result(raw.clone()), 100).unwrap() {
+            Looked::Inline(answer) => assert!(is_inline && answer.payload() == Ok(&raw)),
+            Looked::Kept(large) => {
+                assert!(!is_inline && large.is_error == (result["isError"] == true), "{large:?}");
+                assert_eq!((large.bytes, large.about_tokens > 0), (raw.len(), true));
+            }
+        }
+    }
+
+    #[test]
+    fn text_over_the_bound_is_kept_and_pictures_and_questions_back_are_not() {
+        let text = |len: usize| json!({"type": "text", "text": "x".repeat(len)});
+        let picture = |len: usize| json!({"type": "image", "mimeType": "image/png", "data": "A".repeat(len)});
+        check(&json!({"content": [text(10)]}), true);
+        check(&json!({"content": [text(200)]}), false);
+        check(&json!({"content": [text(200)], "isError": true}), false);
+        check(&json!({"content": [], "structuredContent": {"a": "x".repeat(200)}}), false);
+        check(&json!({"content": [picture(50_000)]}), true);
+        check(&json!({"content": [picture(50_000), text(200)]}), false);
+        check(&json!({"content": [picture(MEDIA_INLINE_BYTES_MAX + 1)]}), false);
+        check(&json!({"resultType": "input_required", "inputRequests": {"a": "x".repeat(200)}}), true);
     }
 }

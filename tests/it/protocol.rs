@@ -278,7 +278,7 @@ fn the_official_rust_client_works() {
         let command = tokio::process::Command::from(home.client_command());
         let client = ().serve(rmcp::transport::TokioChildProcess::new(command).unwrap()).await.unwrap();
         let tools = client.list_all_tools().await.unwrap();
-        assert_eq!(tools.len(), 4);
+        assert_eq!(tools.len(), 5);
         let arguments =
             json!({"tool": "clock.day_of_week", "params": {"date": "2024-02-29"}}).as_object().cloned().unwrap();
         let call = rmcp::model::CallToolRequestParams::new("execute").with_arguments(arguments);

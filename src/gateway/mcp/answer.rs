@@ -115,6 +115,8 @@ pub(super) fn error_in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> (
         return (-32602, Cow::Owned(members.with(&[("code", Some("-32602"))])));
     }
     (code, Cow::Borrowed(raw))
+}
+
 /// A result that was kept: what a model reads of it, the same as data, and how it was routed.
 pub(super) fn kept(large: &LargeResult, route: &RouteInfo, is_modern: bool) -> String {
     let text = large.text(route);

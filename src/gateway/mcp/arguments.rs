@@ -297,7 +297,8 @@ fn line_range(value: &Value) -> Option<(usize, usize)> {
             let (first, last) = text.split_once(['-', ':', ',', '–']).unwrap_or((text, text));
             (first.trim().parse().ok()?, last.trim().parse().ok()?)
         }
-        value => (number(value)?, number(value)?),
+        Value::Number(_) => (number(value)?, number(value)?),
+        Value::Null | Value::Bool(_) | Value::Object(_) => return None,
     };
     (first <= last).then_some((first.max(1), last.max(1)))
 }

@@ -416,7 +416,8 @@ impl Conversation {
         }
         let progress = asked.progress_token.clone().map(|token| progress_sink(exchange.clone(), token));
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
-        (OpContext { cancel, progress, caller, is_anonymous, behind }, exchange)
+        let inline_bytes_max = Some(self.inline_bytes_max());
+        (OpContext { cancel, progress, caller, is_anonymous, behind, inline_bytes_max }, exchange)
     }
 
     /// What a client who comes back must ask for.

@@ -192,7 +192,9 @@ pub(super) async fn follow(conversation: Arc<Conversation>, mut is_owed: bool) {
                 let known = known.borrow_and_update();
                 let text = || match &conversation.profile.view {
                     View::Direct(selection) => direct::list_text(&conversation.front, &known, selection),
-                    View::Routed | View::Server(_) => four_tools::list(&known, conversation.inline_bytes_max() > 0).to_string(),
+                    View::Routed | View::Server(_) => {
+                        four_tools::list(&known, conversation.inline_bytes_max() > 0).to_string()
+                    }
                 };
                 known.has_servers.then(text)
             };

@@ -150,7 +150,7 @@ fn read(answer: &Answer) -> Given {
 
 fn cut(text: &str) -> String {
     match text.char_indices().nth(RESULT_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
+        Some((end, _)) => format!("{}… ({} characters in all)", &text[..end], text.chars().count()),
         None => text.to_owned(),
     }
 }

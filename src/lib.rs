@@ -30,4 +30,5 @@ pub mod telemetry;
 #[cfg(unix)]
 pub mod top;
 pub mod upstream;
+pub mod web;
 pub mod wire;

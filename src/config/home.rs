@@ -67,6 +67,12 @@ impl Home {
         self.root.join("quarantine.json")
     }
 
+    /// `credentials/`: what logins at remote servers gave us, sealed.
+    #[must_use]
+    pub fn credentials(&self) -> PathBuf {
+        self.root.join("credentials")
+    }
+
     /// `logs/`.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

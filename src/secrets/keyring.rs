@@ -25,8 +25,11 @@ pub fn has_keyring() -> bool {
     cfg!(feature = "keyring")
 }
 
-/// The value under that name.
-pub(super) fn get(service: &str, name: &str) -> Result<String, Fault> {
+/// The value under that name. Blocking, up to 20 s.
+///
+/// # Errors
+/// When there is no keyring, it does not have the name, or it refuses or stays silent.
+pub fn get(service: &str, name: &str) -> Result<String, Fault> {
     ask(service, name, store::get)
 }
 

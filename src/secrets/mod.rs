@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use error::{Error, Fault};
-pub use keyring::{delete as delete_from_keyring, has_keyring, set as set_in_keyring};
+pub use keyring::{delete as delete_from_keyring, get as get_from_keyring, has_keyring, set as set_in_keyring};
 pub use late_env::{EnvFile, Examined, LateEnv, LateVariable, Resolved};
 pub use names::{is_secret_name, password_in_address};
 pub use redactor::{MASK, Redactor, redactor};

@@ -8,8 +8,9 @@ use super::Error;
 use super::error::file;
 use super::manifest;
 
-/// Folders at the top that are left out: models are downloaded again, logs are no state, `run` is of running programs.
-const FOLDERS_LEFT_OUT: &[&str] = &["models", "logs", "run"];
+/// Folders at the top that are left out: models are downloaded again, logs are no state, `run` is of running programs. Of
+/// `credentials` the key would lie beside what it seals, and an old refresh token can end the login it came from.
+const FOLDERS_LEFT_OUT: &[&str] = &["models", "logs", "run", "credentials"];
 /// Of `index/` only the catalog is kept; the rest is made from it.
 pub(super) const CATALOG: &str = "index/catalog.sqlite";
 /// Endings of what belongs to a running program.

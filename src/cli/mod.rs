@@ -2,6 +2,7 @@
 //! stdout, progress and warnings to stderr.
 
 mod alerts;
+mod auth;
 mod backup;
 mod call;
 mod config;
@@ -122,6 +123,9 @@ enum Command {
     /// Secrets that the registry refers to, and the keyring
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// Log in at remote servers, and out
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Say what is wrong with the set-up, and what to do
     Doctor(doctor::DoctorArgs),
     /// Say whether a route was right, so that routing learns from it
@@ -323,6 +327,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Index(command)) => index::index(&global, &command).await,
         Some(Command::Config(command)) => config::config(&global, &command).await,
         Some(Command::Secrets(command)) => secrets::secrets(&global, command).await,
+        Some(Command::Auth(command)) => auth::auth(&global, command).await,
         Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
         Some(Command::Feedback(args)) => feedback::feedback(&global, &args).await,
         Some(Command::Learned(args)) => learned::learned(&global, &args).await,

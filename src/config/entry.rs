@@ -9,7 +9,7 @@ use super::keys::{KEYS, Use};
 use super::values::{At, flag, list, object, text, texts, time, time_of_either_unit};
 use super::{
     Env, Fault, InheritEnv, Launch, Origin, RemoteKind, ServerConfig, ServersSettings, StaticTool, below, blocks,
-    expand, recursion, sandbox, tool_entries,
+    expand, oauth, recursion, sandbox, tool_entries,
 };
 use crate::domain::{Hints, ServerName};
 use crate::secrets::{EnvFile, LateEnv, LateVariable, Place, is_secret_name};
@@ -77,6 +77,8 @@ struct Parts {
     cwd: Option<PathBuf>,
     url: Option<String>,
     headers: Vec<(String, String)>,
+    oauth: Option<(super::OAuth, usize)>,
+    private_hosts: Vec<String>,
     is_http_url: bool,
     transport: Option<Transport>,
     hints: Hints,
@@ -142,6 +144,11 @@ impl Draft<'_> {
                 Ok(()) => {}
             }
         }
+        if let (None, Some((_, line))) = (&self.parts.url, &self.parts.oauth) {
+            let message = "means nothing for a server that is started as a program, ignored";
+            let help = "remove it, or connect to the server by `url`";
+            self.odd.push(at.under("oauth").fault(*line, message, help));
+        }
     }
 
     fn take(&mut self, wanted: Use, at: &At<'_>, node: &Node) -> Result<(), Fault> {
@@ -162,6 +169,11 @@ impl Draft<'_> {
                 self.parts.is_http_url = true;
             }
             Use::Headers => self.parts.headers = self.pairs(at, node, false)?,
+            Use::OAuth => self.take_oauth(at, node)?,
+            Use::PrivateHosts => {
+                self.parts.private_hosts =
+                    texts(at, node)?.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
+            }
             Use::Transport => self.parts.transport = Some(transport(at, node)?),
             Use::Title => self.parts.title = text(at, node)?,
             Use::Description => self.parts.hints.description = text(at, node)?,
@@ -239,6 +251,18 @@ impl Draft<'_> {
         if let Some(command) = self.resolved(at, node.line, &command) {
             self.parts.command = Some(expand::tilde(&command, self.around.env));
         }
+        Ok(())
+    }
+
+    /// How we present ourselves to the issuer of its tokens; `false` is as if it were not there.
+    fn take_oauth(&mut self, at: &At<'_>, node: &Node) -> Result<(), Fault> {
+        if matches!(node.data, Data::Bool(false) | Data::Null) {
+            return Ok(());
+        }
+        let folder = self.around.file.parent().unwrap_or_else(|| Path::new(""));
+        let (odd, advice) = (&mut self.odd, &mut self.advice);
+        let mut reading = oauth::Reading { env: self.around.env, folder, odd, advice };
+        self.parts.oauth = Some((oauth::oauth(at, node, &mut reading)?, node.line));
         Ok(())
     }
 
@@ -378,6 +402,8 @@ impl Draft<'_> {
         let parts = self.parts;
         let origin = Origin { file: self.around.file.to_owned(), line, key: at.key.clone() };
         let mut server = ServerConfig::new(name, launch, self.around.settings, origin);
+        server.oauth = parts.oauth.map(|(oauth, _)| oauth).unwrap_or_default();
+        server.private_hosts = parts.private_hosts;
         server.late_env = parts.late_env;
         server.inherit_env = parts.inherit_env;
         server.fingerprint = server.fingerprint_of_all();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: four folders, the history and the quarantine below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: five folders, the history and the quarantine below one root. Invariant: the root is absolute. Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,

@@ -15,6 +15,7 @@ mod keys;
 mod known_servers;
 mod layers;
 mod needs;
+mod oauth;
 mod read;
 mod recursion;
 mod registry;
@@ -43,6 +44,7 @@ pub use error::Error;
 pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
+pub use oauth::OAuth;
 pub use sandbox::{Sandbox, SandboxFallback, SandboxLevel, SandboxSettings};
 pub use server::{
     Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig,

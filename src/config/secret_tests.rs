@@ -146,3 +146,45 @@ fn required_variables_are_told_one_by_one() {
     let status = config.servers[0].required_env_status(&refused.env);
     assert_eq!((status["API_KEY"], status["NOWHERE"]), (true, false));
 }
+
+#[test]
+fn an_oauth_block_says_who_we_are() {
+    let entry = r#"{"url": "https://x/mcp", "oauth": {"client_id": "me-${API_KEY}", "client_secret": "${file:t/secret}",
+        "scopes": "read write", "redirect_port": 8123}, "private_hosts": ["SSO.corp.example"]}"#;
+    assert_eq!(told(entry), "");
+    let server = World::new(entry).load().servers[0].clone();
+    assert_eq!((server.oauth.client_id.as_deref(), server.oauth.redirect_port), (Some("me-k3yk3y"), Some(8123)));
+    assert_eq!(server.oauth.scopes, ["read", "write"]);
+    assert_eq!(server.private_hosts, ["sso.corp.example"]);
+    assert!(
+        matches!(server.oauth.client_secret.unwrap().value.pieces(), [Piece::File(path)] if path.ends_with("t/secret"))
+    );
+
+    let as_others =
+        World::new(r#"{"url": "https://x/", "oauth": {"clientId": "me", "callbackPort": 1, "scopes": ["a", "b c"]}}"#);
+    let server = as_others.load().servers[0].clone();
+    assert_eq!((server.oauth.client_id.as_deref(), server.oauth.redirect_port), (Some("me"), Some(1)));
+    assert_eq!(server.oauth.scopes, ["a", "b", "c"]);
+    assert_eq!(told(r#"{"url": "https://x/", "oauth": true}"#), "");
+    assert_eq!(
+        told(r#"{"url": "https://x/", "oauth": {"client_metadata_url": "https://me.example/mcporch.json"}}"#),
+        ""
+    );
+}
+
+#[test]
+fn a_wrong_oauth_block_is_refused() {
+    let oauth = |block: &str| told(&format!(r#"{{"url": "https://x/", "oauth": {block}}}"#));
+    assert_snapshot!(oauth(r#"{"client_secret": "${API_KEY}"}"#), @"refused: r.json:2: mcps.s.oauth: has `client_secret` without `client_id`; write the identity that it belongs to");
+    assert_snapshot!(oauth(r#"{"client_id": ""}"#), @"refused: r.json:2: mcps.s.oauth.client_id: is empty; write it, or remove the key");
+    assert_snapshot!(oauth(r#"{"client_id": "${NONE}"}"#), @"refused: r.json:2: mcps.s.oauth.client_id: ${NONE} is not set; set NONE where mcporch is started, or write ${NONE:-default}");
+    assert_snapshot!(oauth(r#"{"client_metadata_url": "http://me.example/a.json"}"#), @"refused: r.json:2: mcps.s.oauth.client_metadata_url: is no https address with a path; write an address such as https://example.com/mcporch.json");
+    assert_snapshot!(oauth(r#"{"client_metadata_url": "https://me.example"}"#), @"refused: r.json:2: mcps.s.oauth.client_metadata_url: is no https address with a path; write an address such as https://example.com/mcporch.json");
+    assert_snapshot!(oauth(r#"{"redirect_port": 0}"#), @"refused: r.json:2: mcps.s.oauth.redirect_port: is a number; write a whole number from 1 to 65535");
+    assert_snapshot!(oauth(r#""yes""#), @r#"refused: r.json:2: mcps.s.oauth: is a text; write an object, such as {"client_id": …}"#);
+    assert_snapshot!(oauth(r#"{"client_id": "a", "client_secret": "plain-text", "clinet": 1}"#), @"
+    warning: r.json:2: mcps.s.oauth.clinet: unknown key, ignored; remove it, or see config/README.md for the keys that are read
+    advice: r.json:2: mcps.s.oauth.client_secret: a secret stands in the file; put it into a file or the keyring and write ${file:PATH} or ${keyring:SERVICE/NAME}
+    ");
+    assert_snapshot!(told(r#"{"command": "a", "oauth": {"client_id": "a"}}"#), @"warning: r.json:2: mcps.s.oauth: means nothing for a server that is started as a program, ignored; remove it, or connect to the server by `url`");
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::home::set;
-use super::{Env, Fault, Sandbox, ServersSettings};
+use super::{Env, Fault, OAuth, Sandbox, ServersSettings};
 use crate::domain::{Hints, ServerName};
 use crate::secrets::LateEnv;
 
@@ -22,6 +22,11 @@ pub struct ServerConfig {
     pub title: String,
     /// What to start or to connect to, with every `${VAR}` resolved. Not to be used when there is a `refusal`.
     pub launch: Launch,
+    /// How we present ourselves to those who issue tokens for it, when it is a remote server.
+    pub oauth: OAuth,
+    /// Hosts beside its own that may have private addresses when it sends us there, in lower case; its own among them where a
+    /// public name leads inside.
+    pub private_hosts: Vec<String>,
     /// Variables that are read when it starts: references to files and the keyring, and env files.
     pub late_env: LateEnv,
     /// Variables of mcporch that it gets beyond those that every server gets.
@@ -85,6 +90,8 @@ impl ServerConfig {
             title: String::new(),
             fingerprint: launch.fingerprint(),
             launch,
+            oauth: OAuth::default(),
+            private_hosts: Vec::new(),
             late_env: LateEnv::default(),
             inherit_env: InheritEnv::default(),
             hints: Hints::default(),

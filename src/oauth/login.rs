@@ -265,27 +265,38 @@ pub(super) fn is_step_up(challenge: &str) -> bool {
 
 /// The value of a parameter of `WWW-Authenticate`, with or without quotes.
 pub(super) fn parameter(challenge: &str, name: &str) -> Option<String> {
+    const BETWEEN: [char; 3] = [' ', ',', '\t'];
     let mut rest = challenge;
     loop {
-        let at = rest.to_ascii_lowercase().find(&format!("{name}="))?;
-        let is_whole_name = rest[..at].chars().next_back().is_none_or(|before| matches!(before, ' ' | ',' | '\t'));
-        let value = &rest[at + name.len() + 1..];
-        if !is_whole_name {
-            rest = value;
+        rest = rest.trim_start_matches(BETWEEN);
+        let end = rest.find(|c: char| c == '=' || BETWEEN.contains(&c))?;
+        let (word, after) = rest.split_at(end);
+        // A word without a value is the name of a scheme.
+        let Some(written) = after.strip_prefix('=') else {
+            rest = after;
             continue;
-        }
-        let Some(quoted) = value.strip_prefix('"') else {
-            return Some(value.split([',', ' ', '\t']).next().unwrap_or_default().to_owned());
         };
-        let mut text = String::new();
-        let mut chars = quoted.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '"' => return Some(text),
-                '\\' => text.extend(chars.next()),
-                _ => text.push(c),
-            }
+        let (value, after) = value(written)?;
+        if word.eq_ignore_ascii_case(name) {
+            return Some(value);
         }
-        return None;
+        rest = after;
+    }
+}
+
+/// The value that the text begins with, and what comes after it. `None` when its quotes are not closed.
+fn value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (plain, after) = text.split_at(text.find([' ', ',', '\t']).unwrap_or(text.len()));
+        return Some((plain.to_owned(), after));
+    };
+    let mut value = String::new();
+    let mut chars = quoted.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => value.push(chars.next()?),
+            c => value.push(c),
+        }
     }
 }

@@ -41,6 +41,14 @@ pub struct State {
     pub wants_login: bool,
 }
 
+impl State {
+    /// Was there a login that nothing is left of?
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        !self.logged_in && self.resource.is_some()
+    }
+}
+
 /// What became of a logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoggedOut {

@@ -47,6 +47,12 @@ impl Target {
         }
     }
 
+    /// Its address as it may be shown: without its query, which may hold a key.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        web::shown(&self.url)
+    }
+
     /// The client for everything about its tokens. Never in the clear, but on this machine.
     pub(super) fn client(&self) -> Result<web::Client, Error> {
         let rules = Rules::for_server(&self.url, &self.private_hosts).never_in_the_clear();

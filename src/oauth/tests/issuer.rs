@@ -12,61 +12,61 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::{Serializer, parse};
 
-pub(super) type Form = BTreeMap<String, String>;
+pub(crate) type Form = BTreeMap<String, String>;
 
 /// What the two do, and what was done to them.
 #[derive(Default)]
-pub(super) struct World {
+pub(crate) struct World {
     /// In place of the server's own address in its metadata.
-    pub(super) resource: Option<String>,
+    pub(crate) resource: Option<String>,
     /// In place of the issuer in the server's metadata.
-    pub(super) issuer_named: Option<String>,
+    pub(crate) issuer_named: Option<String>,
     /// In place of the issuer's own name in `iss`.
-    pub(super) iss: Option<String>,
+    pub(crate) iss: Option<String>,
     /// In place of the token endpoint.
-    pub(super) token_endpoint: Option<String>,
+    pub(crate) token_endpoint: Option<String>,
     /// The token endpoint redirects there.
-    pub(super) token_redirect: Option<String>,
+    pub(crate) token_redirect: Option<String>,
     /// Programs cannot register themselves.
-    pub(super) no_registration: bool,
+    pub(crate) no_registration: bool,
     /// Registered programs get a secret, to be sent in the body.
-    pub(super) gives_secret: bool,
+    pub(crate) gives_secret: bool,
     /// `access_denied` instead of a code.
-    pub(super) denies: bool,
+    pub(crate) denies: bool,
     /// No refresh token comes with a token.
-    pub(super) no_refresh: bool,
+    pub(crate) no_refresh: bool,
     /// Refresh tokens are good for nothing any more.
-    pub(super) refresh_revoked: bool,
+    pub(crate) refresh_revoked: bool,
     /// The issuer is out of order.
-    pub(super) is_down: bool,
+    pub(crate) is_down: bool,
     /// Rights that the issuer knows.
-    pub(super) scopes_supported: Vec<String>,
+    pub(crate) scopes_supported: Vec<String>,
     /// The scope in the server's refusal.
-    pub(super) wanted_scope: Option<String>,
+    pub(crate) wanted_scope: Option<String>,
     /// What was asked, as `METHOD path`.
-    pub(super) asked: Vec<String>,
+    pub(crate) asked: Vec<String>,
     /// The query of the last authorization.
-    pub(super) authorized: Form,
+    pub(crate) authorized: Form,
     /// The forms that came to the token endpoint.
-    pub(super) token_forms: Vec<Form>,
+    pub(crate) token_forms: Vec<Form>,
     /// The `Authorization` that came with each.
-    pub(super) token_heads: Vec<String>,
+    pub(crate) token_heads: Vec<String>,
     /// The tokens that were revoked.
-    pub(super) revoked: Vec<String>,
+    pub(crate) revoked: Vec<String>,
     /// The names of the issued tokens.
-    pub(super) issued: u32,
+    pub(crate) issued: u32,
 }
 
 /// Both, running for as long as the tests.
 #[derive(Clone)]
-pub(super) struct Running {
+pub(crate) struct Running {
     world: Arc<Mutex<World>>,
     server: SocketAddr,
     issuer: SocketAddr,
 }
 
 impl Running {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (server, issuer) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         let (server_at, issuer_at) = (server.local_addr().unwrap(), issuer.local_addr().unwrap());
         let running = Self { world: Arc::default(), server: server_at, issuer: issuer_at };
@@ -82,21 +82,21 @@ impl Running {
         running
     }
 
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
 
     /// The address of the MCP server.
-    pub(super) fn url(&self) -> Url {
+    pub(crate) fn url(&self) -> Url {
         Url::parse(&format!("http://{}/mcp", self.server)).unwrap()
     }
 
-    pub(super) fn issuer(&self) -> String {
+    pub(crate) fn issuer(&self) -> String {
         format!("http://{}", self.issuer)
     }
 
     /// What the server refuses with, as its clients see it.
-    pub(super) fn challenge(&self) -> String {
+    pub(crate) fn challenge(&self) -> String {
         let scope = self.world().wanted_scope.as_ref().map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
         let at = format!("http://{}/.well-known/oauth-protected-resource/mcp", self.server);
         format!("Bearer resource_metadata=\"{at}\"{scope}")
@@ -228,7 +228,7 @@ fn token(world: &mut World, form: &Form, authorization: &str) -> (u16, String, S
 }
 
 /// Name and secret in the head.
-pub(super) fn basic(name: &str, secret: &str) -> String {
+pub(crate) fn basic(name: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")))
 }
 

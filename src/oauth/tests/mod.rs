@@ -94,9 +94,9 @@ fn refusal(status: u16, challenge: &str, used: Option<u32>) -> Challenge {
 async fn a_login_gives_a_token_for_this_server_alone() {
     let stage = Stage::new();
     assert_eq!(stage.authorizer().authorization().await, Ok(None));
-    let state = stage.log_in().await.unwrap();
-    assert!(state.logged_in && state.can_refresh && !state.wants_login, "{state:?}");
-    assert_eq!(state.issuer, Some(stage.running.issuer()));
+    let made = stage.log_in().await.unwrap();
+    assert!(made.logged_in && made.can_refresh && !made.wants_login, "{made:?}");
+    assert_eq!(made.issuer, Some(stage.running.issuer()));
     assert_eq!(stage.authorizer().authorization().await, token(1));
 
     let world = stage.running.world();
@@ -110,7 +110,7 @@ async fn a_login_gives_a_token_for_this_server_alone() {
 
     let elsewhere = Url::parse(&format!("{}?account=2", stage.running.url())).unwrap();
     let other = Target::new(stage.target.server.clone(), elsewhere);
-    assert_eq!(super::state(&other, &stage.store(), now_ms()).await.unwrap(), None);
+    assert_eq!(state(&other, &stage.store(), now_ms()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -202,8 +202,8 @@ async fn a_revoked_refresh_token_needs_a_login_and_is_tried_once() {
         assert!(fault.needs_login && fault.message.contains("run `mcporch auth login far`"), "{fault:?}");
     }
     assert_eq!(stage.running.world().token_forms.len(), 2);
-    let state = super::state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap();
-    assert!(!state.logged_in, "{state:?}");
+    let found = state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap();
+    assert!(!found.logged_in, "{found:?}");
     stage.running.world().refresh_revoked = false;
     stage.log_in().await.unwrap();
     assert_eq!(stage.authorizer().authorization().await, token(2));
@@ -256,10 +256,10 @@ async fn a_refusal_without_a_login_says_what_to_do_and_the_login_starts_from_it(
     let fault = authorizer.refused(&refusal(401, &stage.running.challenge(), None)).await.unwrap_err();
     assert!(fault.needs_login && fault.message.contains("run `mcporch auth login far`"), "{fault:?}");
     stage.running.world().wanted_scope = None;
-    assert!(super::state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap().wants_login);
+    assert!(state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap().wants_login);
     stage.log_in().await.unwrap();
     assert_eq!(stage.running.world().authorized["scope"], "files:read offline_access");
-    assert!(!super::state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap().wants_login);
+    assert!(!state(&stage.target, &stage.store(), now_ms()).await.unwrap().unwrap().wants_login);
 }
 
 #[tokio::test]
@@ -351,7 +351,7 @@ async fn a_damaged_file_is_named_and_a_login_mends_it() {
     // What was sealed for one server is nothing for another.
     let other = Target::new(ServerName::parse("other").unwrap(), stage.running.url());
     std::fs::copy(stage.sealed(), stage.store().file(&other)).unwrap();
-    assert!(matches!(super::state(&other, &stage.store(), now_ms()).await, Err(Error::Damaged { .. })));
+    assert!(matches!(state(&other, &stage.store(), now_ms()).await, Err(Error::Damaged { .. })));
 }
 
 #[tokio::test]
@@ -407,7 +407,7 @@ async fn nobody_is_waited_for_for_ever() {
 #[test]
 fn parameters_of_a_refusal_are_read_as_they_are_written() {
     let check = |challenge: &str, name: &str, expected: Option<&str>| {
-        assert_eq!(super::login::parameter(challenge, name).as_deref(), expected, "{challenge}");
+        assert_eq!(login::parameter(challenge, name).as_deref(), expected, "{challenge}");
     };
     check(r#"Bearer error="insufficient_scope", scope="a b""#, "scope", Some("a b"));
     check(r#"Bearer error="insufficient_scope", scope="a b""#, "error", Some("insufficient_scope"));

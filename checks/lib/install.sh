@@ -1,15 +1,16 @@
-# Puts servers and clients into the cache. Sourced by real_servers.sh.
-# Sets unit_NAME (a folder) and have_NAME (empty when it cannot be used) for node, python1, python2 and fastmcp, and
-# node_inspector (a node that is new enough for the inspector, or empty).
+# Puts servers, clients and the official suite into the cache. Sourced by real_servers.sh and lib/units.sh.
+# Sets unit_NAME (a folder) and have_NAME (empty when it cannot be used) for node, python1, python2, fastmcp and suite, and
+# node_inspector (a node that is new enough for the inspector and the suite, or empty).
 # Reads `here` and `cache`.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-node_for_inspector=22.23.3 # The inspector asks for 22.19 or newer.
+node_for_inspector=22.23.3 # The inspector asks for 22.19 or newer, the suite for 22.
 
-have_node='' have_python1='' have_python2='' have_fastmcp='' node_inspector=''
+have_node='' have_python1='' have_python2='' have_fastmcp='' have_suite='' node_inspector=''
 
-install_all() {
-  local node_version='' python_version=''
+# Finds the folder in the cache and waits for its lock; sets root, node_version and python_version (empty when missing).
+begin_install() {
+  node_version='' python_version=''
   if command -v node >/dev/null && command -v npm >/dev/null; then node_version=$(node -p process.versions.modules); fi
   if command -v python3 >/dev/null; then
     python_version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -24,6 +25,10 @@ install_all() {
     exec 9>"$root/lock"
     flock 9 # Two runs at once fill it one after the other.
   fi
+}
+
+install_all() {
+  begin_install
   unit_node=$root/node-$node_version
   unit_python1=$root/python1-$python_version unit_python2=$root/python2-$python_version
   unit_fastmcp=$root/fastmcp-$python_version
@@ -39,6 +44,20 @@ install_all() {
     unit "$unit_fastmcp" install_fastmcp "the FastMCP client" && have_fastmcp=yes
   else
     skip "python3 is missing: 5 servers, the Python clients and FastMCP"
+  fi
+  exec 9>&-
+}
+
+install_suite() {
+  begin_install
+  local stamp
+  stamp=$(cat "$here"/locks/conformance/* | cksum)
+  unit_suite=$root/conformance-${stamp%% *}
+  if [ -n "$node_version" ]; then
+    find_node_for_inspector
+    [ -n "$node_inspector" ] && unit "$unit_suite" install_conformance "the official suite" && have_suite=yes
+  else
+    skip "node or npm is missing: the official suite"
   fi
   exec 9>&-
 }
@@ -59,6 +78,7 @@ unit() {
 
 npm_options=(--ignore-scripts --no-audit --no-fund --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000)
 install_node() { (cp "$here"/locks/node/* "$1/" && cd "$1" && npm ci "${npm_options[@]}"); }
+install_conformance() { (cp "$here"/locks/conformance/* "$1/" && cd "$1" && npm ci "${npm_options[@]}"); }
 # python_in FOLDER LOCK PACKAGE…: the versions, also of these packages, are in the lock.
 python_in() {
   local folder=$1 lock=$here/locks/$2.txt

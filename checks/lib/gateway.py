@@ -57,9 +57,11 @@ def write_registry(path, servers):
 
 def environment(home):
     """Ours, without what would lead to the home of whoever runs this."""
-    home = pathlib.Path(home)
-    (home / "home").mkdir(parents=True, exist_ok=True)
-    return os.environ | {"HOME": str(home / "home"), "MCPORCH_HOME": str(home / "mcporch")}
+    home = pathlib.Path(home).resolve()
+    for name in ["home", "run"]:
+        (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = {"HOME": home / "home", "MCPORCH_HOME": home / "mcporch", "XDG_RUNTIME_DIR": home / "run"}
+    return os.environ | {name: str(path) for name, path in own.items()}
 
 
 class NotStarted(Exception):

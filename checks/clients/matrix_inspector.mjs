@@ -33,12 +33,11 @@ const mute = noWay("the inspector's command line shows no notifications");
 said((await inspect("initialize")).protocolVersion);
 await runFeatures(job.features, {
   news: {},
-  // Its person says no to every form; that the server hears of it is what there is to see.
-  person: { elicits: /cancel|decline/ },
   call: (name, params, options) => {
     if (options?.signal) return noWay("the inspector's command line cannot cancel a call")();
     if (options?.onprogress) return mute();
     if (name === "test_sampling") return noWay("the inspector's command line has no model")();
+    if (/elicitation/.test(name)) return noWay("the inspector's command line cannot be asked by a server")();
     if (/roots/.test(name)) return noWay("the inspector's command line has no roots")();
     return inspect("tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(params));
   },

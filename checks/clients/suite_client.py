@@ -33,7 +33,7 @@ class Session:
         self.environment = gateway.environment(home)
         self.version = version
         auth = scenario.startswith("auth/")
-        entry = gateway.remote(url, **({"auth": auth_settings(context)} if auth else {}))
+        entry = gateway.remote(url, **({"oauth": oauth_block(context)} if auth else {}))
         registry = gateway.write_registry(home / "registry.json", {"suite": entry})
         self.base = [self.mcporch, "--registry", registry]
 
@@ -49,12 +49,11 @@ class Session:
             raise RpcError({"code": 0, "message": f"mcporch auth login exited with {done.returncode}"})
 
 
-def auth_settings(context):
-    """The registry's `auth` of a server: what was registered beforehand, or where our metadata document is."""
-    settings = {"client_metadata_url": CLIENT_METADATA}
+def oauth_block(context):
+    """The entry's `oauth`: what was registered beforehand, or where the document is that describes us."""
     if "client_id" in context:
-        settings = {"client_id": context["client_id"], "client_secret": context["client_secret"]}
-    return settings
+        return {"client_id": context["client_id"], "client_secret": context["client_secret"]}
+    return {"client_metadata_url": CLIENT_METADATA}
 
 
 def list_and_call(session, arguments):

@@ -6,6 +6,7 @@ It checks nothing. `Peer.request` gives the result as it came, after all that mc
 import json
 import queue
 import subprocess
+import sys
 import threading
 
 from gateway import LEGACY, MODERN
@@ -103,7 +104,11 @@ class Peer:
         for line in self.process.stdout:
             message = json.loads(line)
             if "method" not in message:
-                self.answers[message.get("id")].put(message)
+                waiting = self.answers.get(message.get("id"))
+                if waiting is None:
+                    print(f"an answer to nothing: {line[:300]!r}", file=sys.stderr)
+                else:
+                    waiting.put(message)
             elif "id" in message:
                 self.asked.append(message["method"])
                 said = answer_for(message["method"], message.get("params", {}))

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The official clients of every era, through mcporch, to a child of every era: does each feature of the protocol work?
 
-    matrix.py BIN [--only TEXT] [--direct] [--cache DIR] [--json FILE]
+    matrix.py BIN [--only TEXT] [--stdio] [--direct] [--cache DIR] [--json FILE]
 
-One table: a row for each client, way (stdio, or http: `serve --http`) and child, a column for each feature.
+One table: a row for each client, way (stdio: all in one process; daemon: stdio through the daemon; http: `serve --http`) and child, a column for each feature.
 `ok`; `FAIL`, told below the table; `-`, impossible, told in the notes below it. The children are our fixture
 (`demo-server --conformance`) as a process that speaks the older revisions alone or 2026-07-28 alone, and as a remote server:
 a second mcporch that serves one which speaks both, over HTTP. The rows `four tools` and `direct` go through the other
-profiles. `--direct` leaves mcporch out, which shows what the clients and the fixture can do at all.
+profiles. `--stdio` leaves out HTTP, and with it the remote child. `--direct` leaves mcporch out, which shows what the clients and the fixture
+can do at all.
 
 Exit status 1 when a cell fails, 2 when mcporch does not start. What is not installed is named by a line `skipped: …`.
 """
@@ -64,25 +65,28 @@ class World:
             (self.clients / "node_modules").symlink_to(units["node_modules"])  # Modules are looked up from there.
         self.url, self.registry = None, None
 
-    def command(self, child):
-        """How a client starts what it talks to over stdio; `child` is a profile, or None for the four tools."""
-        profile = ["--profile", child] if child else []
-        return [self.mcporch, "--registry", self.registry, "--standalone", *profile]
+    def command(self, profile, way="stdio"):
+        """How a client starts what it talks to; without a profile that offers the four tools."""
+        alone = ["--standalone"] if way == "stdio" else []
+        return [self.mcporch, "--registry", self.registry, *alone, *(["--profile", profile] if profile else [])]
 
 
 def run(world, client, mode, way, row, target, features):
     """One client once: [(feature, verdict, detail)]. `target` is what it starts (a list) or its address (a text)."""
     name, unit, program, _ = client
     home = world.work / f"{name}-{mode}-{way}-{row}".replace(" ", "_").lower()
-    job = {"transport": way, "mode": mode, "features": features}
+    job = {"transport": "http" if way == "http" else "stdio", "mode": mode, "features": features}
     job |= {"url": target} if way == "http" else {"command": target}
     command = [world.units[unit], str(world.clients / program), json.dumps(job)]
+    env = gateway.environment(home)
     try:
-        done = subprocess.run(command, env=gateway.environment(home), capture_output=True, text=True, timeout=RUN_S_MAX)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=RUN_S_MAX)
         out, last = done.stdout, done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         (home / "stderr").write_text(done.stderr)
     except subprocess.TimeoutExpired as late:
         out, last = (late.stdout or b"").decode(), [f"took more than {RUN_S_MAX} s"]
+    if way == "daemon":
+        subprocess.run([world.mcporch, "--registry", world.registry, "daemon", "--stop"], env=env, capture_output=True)
     found, version = {}, None
     for line in out.splitlines():
         finding = json.loads(line) if line.startswith("{") else {}
@@ -116,15 +120,18 @@ def jobs(world, direct):
                         entry = gateway.fixture(world.mcporch, era)
                         yield client, mode, "stdio", era, [entry["command"], *entry["args"]], FEATURES
                 continue
-            for child in CHILDREN:
-                yield client, mode, "stdio", child, world.command(f"s/{child}"), FEATURES
-                yield client, mode, "http", child, f"{world.url}/mcp/s/{child}", FEATURES
+            for child in CHILDREN if world.url else CHILDREN[:2]:
+                for way in ["stdio", "daemon"] if client[1] == "node" else ["stdio"]:
+                    yield client, mode, way, child, world.command(f"s/{child}", way), FEATURES
+                if world.url:
+                    yield client, mode, "http", child, f"{world.url}/mcp/s/{child}", FEATURES
             for row, profile, path, feature in [
                 ("four tools", None, "/mcp", "execute"),
                 ("direct", "direct", "/mcp/direct", "direct"),
             ]:
                 yield client, mode, "stdio", row, world.command(profile), [feature]
-                yield client, mode, "http", row, f"{world.url}{path}", [feature]
+                if world.url:
+                    yield client, mode, "http", row, f"{world.url}{path}", [feature]
 
 
 def run_all(world, asked):
@@ -170,6 +177,7 @@ def main():
     parser = argparse.ArgumentParser(prog="matrix.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("mcporch", metavar="BIN")
     parser.add_argument("--only", default="", help="only rows whose first four columns contain this")
+    parser.add_argument("--stdio", action="store_true", help="no HTTP, and no remote child")
     parser.add_argument("--direct", action="store_true", help="clients straight to the fixture")
     parser.add_argument("--cache", default=gateway.default_cache(), help="where the clients are installed")
     parser.add_argument("--json", help="a file for the findings")
@@ -178,11 +186,12 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="mcporch-matrix-"))
     world = World(mcporch, work, gateway.installed(asked.cache, "clients"))
     try:
-        if asked.direct:
+        children = {era: gateway.fixture(mcporch, era) for era in ["legacy", "modern"]}
+        if asked.direct or asked.stdio:
+            world.registry = gateway.write_registry(work / "registry.json", children)
             rows = run_all(world, asked)
         else:
             with gateway.Serving(mcporch, work / "far", {"fixture": gateway.fixture(mcporch, "both")}) as far:
-                children = {era: gateway.fixture(mcporch, era) for era in ["legacy", "modern"]}
                 children["remote"] = gateway.remote(f"{far.url}/mcp/s/fixture")
                 world.registry = gateway.write_registry(work / "registry.json", children)
                 with gateway.Serving(mcporch, work / "near", children) as near:

@@ -40,7 +40,11 @@ def binary(path):
 
 
 def fixture(mcporch, era, record=None):
-    """The registry's entry of our fixture as a child; `record` is a file that gets every line that it receives."""
+    """The registry's entry of our fixture as a child; `record` is a file that gets every line that it receives.
+
+    The fixture is the same binary, or another one that CHECKS_FIXTURE names.
+    """
+    mcporch = os.environ.get("CHECKS_FIXTURE", mcporch)
     args = ["demo-server", "--conformance", "--era", era]
     return {"command": mcporch, "args": args + (["--record", str(record)] if record else [])}
 

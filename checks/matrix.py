@@ -54,8 +54,8 @@ IMPOSSIBLE = {}
 class World:
     """What is there to run: the programs, the registry of the children, and their addresses."""
 
-    def __init__(self, mcporch, work, units):
-        self.mcporch, self.work, self.units = mcporch, work, units
+    def __init__(self, mcporch, work, units, direct):
+        self.mcporch, self.work, self.units, self.direct = mcporch, work, units, direct
         self.clients = work / "clients"
         self.clients.mkdir()
         for program in (gateway.HERE.parent / "clients").iterdir():
@@ -95,7 +95,7 @@ def run(world, client, mode, way, row, target, features):
             found[finding["feature"]] = finding["verdict"], finding["detail"]
     wanted = MODERN if mode != "legacy" else "2025"
     missing = ("FAIL", f"the client ended: {last[0][:300]}")
-    if version and not version.startswith(wanted) and not (mode == "auto" and row == "legacy" and world.url is None):
+    if version and not version.startswith(wanted) and not (world.direct and mode == "auto" and row == "legacy"):
         missing = ("FAIL", f"negotiated {version}, wanted {wanted}")
         found = {}
     era = "modern" if (version or wanted) >= "2026" else "legacy"
@@ -108,13 +108,13 @@ def judged(verdict, era, child, feature):
     return ("none", why) if why and verdict[0] == "FAIL" else verdict
 
 
-def jobs(world, direct):
+def jobs(world):
     """(client, mode, way, row, target, features) of everything there is to run."""
     for client in CLIENTS:
         if client[1] not in world.units:
             continue
         for mode in client[3]:
-            if direct:
+            if world.direct:
                 for era in ["legacy", "modern"]:
                     if (era == "legacy") == (mode == "legacy") or mode == "auto":
                         entry = gateway.fixture(world.mcporch, era)
@@ -137,7 +137,7 @@ def jobs(world, direct):
 def run_all(world, asked):
     rows = []
     with concurrent.futures.ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
-        for job in jobs(world, asked.direct):
+        for job in jobs(world):
             title = [job[0][0], job[1], job[2], job[3]]
             if asked.only.lower() in " ".join(title).lower():
                 rows.append((title, pool.submit(run, world, *job)))
@@ -184,7 +184,7 @@ def main():
     asked = parser.parse_args()
     mcporch = gateway.binary(asked.mcporch)
     work = pathlib.Path(tempfile.mkdtemp(prefix="mcporch-matrix-"))
-    world = World(mcporch, work, gateway.installed(asked.cache, "clients"))
+    world = World(mcporch, work, gateway.installed(asked.cache, "clients"), asked.direct)
     try:
         children = {era: gateway.fixture(mcporch, era) for era in ["legacy", "modern"]}
         if asked.direct or asked.stdio:

@@ -71,6 +71,9 @@ def versions(run, place, modern, legacy, mismatch):
     bad = {"MCP-Protocol-Version": "1999-01-01"}
     run("session, unknown MCP-Protocol-Version", "S 400", answered(400), lambda: legacy.ask(LIST, headers=bad))
     run("initialize with an unknown version", "S 200, a known version", negotiated, lambda: Legacy(place, "/mcp/s/legacy", "1999-01-01").hello)
+    for known in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]:
+        hello = lambda known=known: Legacy(place, "/mcp/s/legacy", known).hello  # noqa: E731
+        run(f"initialize with {known}", "S 200, the same", lambda answer, known=known: negotiated(answer, known), hello)
     run("initialize in a modern request", "404 or 400, an error", answered((400, 404), (-32601, -32600, -32022, -32602)), lambda: modern.ask("initialize"))
 
 
@@ -79,9 +82,9 @@ def names_versions(answer):
     return supported, bool(supported) and MODERN in supported
 
 
-def negotiated(answer):
+def negotiated(answer, wanted="202"):
     version = (answer.result or {}).get("protocolVersion")
-    return f"{answer.status}, {version}", answer.status == 200 and str(version).startswith("202")
+    return f"{answer.status}, {version}", answer.status == 200 and str(version).startswith(wanted)
 
 
 def parameters(run, modern, mismatch):

@@ -158,7 +158,7 @@ def report(rows):
                 cells[feature] = verdict
                 ok += verdict == "ok"
                 if verdict == "FAIL":
-                    failed.append(f"{', '.join(title)}: {feature}: {detail}")
+                    failed.append(f"{', '.join(title)}: {feature}: {' '.join(detail.split())}")
         shown = [cells.get(feature, "") for feature in FEATURES]
         only = [cells[feature] for feature in cells if feature not in FEATURES]
         if only:

@@ -50,17 +50,18 @@ class Suite:
 
 
 def verdict_of(folder):
-    """What a run wrote below `folder`: ("ok" or "FAIL", detail). A warning is a failure: it is a SHOULD that was not done."""
+    """What a run wrote below `folder`: ("ok" or "FAIL", detail, checks that failed). A warning is a failure: it is a SHOULD that
+    was not done."""
     written = sorted(folder.rglob("checks.json"))
     if not written:
-        return "FAIL", "it did not run to its end"
+        return "FAIL", "it did not run to its end", {"-"}
     checks = json.loads(written[-1].read_text())
     bad = [check for check in checks if check["status"] in ("FAILURE", "WARNING")]
     good = sum(check["status"] == "SUCCESS" for check in checks)
     if not bad:
-        return "ok", f"{good}"
+        return "ok", f"{good}", set()
     told = [f"{check['id']}: {check.get('errorMessage') or check.get('description')}" for check in bad]
-    return "FAIL", f"{len(bad)} of {len(bad) + good}: " + "; ".join(told)
+    return "FAIL", f"{len(bad)} of {len(bad) + good}: " + "; ".join(told), {check["id"] for check in bad}
 
 
 def server_side(suite, mcporch, work, revisions, only):
@@ -106,12 +107,12 @@ def client_side(suite, mcporch, work, revisions, only):
         which = ["--scenario", scenario, "--spec-version", revision, "--force", "--timeout", str(CLIENT_MS_MAX)]
         done = suite.run("client", "--command", driver, *which, "-o", str(out), env=env)
         (out / "suite.log").write_text(done.stdout + done.stderr)
-        verdict, detail = verdict_of(out)
+        verdict, detail, bad = verdict_of(out)
         if verdict == "ok" and done.returncode != 0:
-            verdict, detail = "FAIL", "mcporch or its driver failed: " + last_line(out)
-        elif verdict == "FAIL":
+            return "FAIL", "mcporch or its driver failed: " + last_line(out), {"-"}
+        if verdict == "FAIL":
             detail += f" | driver: {last_line(out)}"
-        return verdict, detail
+        return verdict, detail, bad
 
     jobs = {}
     with concurrent.futures.ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
@@ -131,14 +132,15 @@ def last_line(folder):
 
 
 def expected_failures():
-    """{(side, revision, era, scenario)} of expected_failures.txt."""
-    expected = set()
+    """{(side, revision, era, scenario): checks} of expected_failures.txt."""
+    expected = {}
     for number, line in enumerate((ROOT / "expected_failures.txt").read_text().splitlines(), 1):
         fields, _, why = line.partition("#")
         if fields.split():
-            if len(fields.split()) != 4 or not why.strip():
-                sys.exit(f"expected_failures.txt:{number}: four fields and a reason after '#' are wanted")
-            expected.add(tuple(fields.split()))
+            if len(fields.split()) != 5 or not why.strip():
+                sys.exit(f"expected_failures.txt:{number}: five fields and a reason after '#' are wanted")
+            *cell, check = fields.split()
+            expected.setdefault(tuple(cell), set()).add(check)
     return expected
 
 
@@ -149,11 +151,13 @@ def report(side, verdicts, expected):
     for (revision, scenario), by_era in verdicts.items():
         cells = []
         for era in eras:
-            verdict, detail = by_era[era]
-            if (side, revision, era, scenario) in expected:
-                verdict = "known" if verdict == "FAIL" else "PASSES"
-                if verdict == "PASSES":
-                    unexpected.append(f"{revision} {scenario} ({era}): passes; take its line out of expected_failures.txt")
+            verdict, detail, bad = by_era[era]
+            known = expected.get((side, revision, era, scenario), set())
+            if known - bad:
+                verdict = "PASSES"
+                unexpected.append(f"{revision} {scenario} ({era}): {known - bad} no longer fails; it stands in expected_failures.txt")
+            elif known and known == bad:
+                verdict = "known"
             elif verdict == "FAIL":
                 unexpected.append(f"{revision} {scenario} ({era}): {detail}")
             cells.append(f"{verdict} {detail}" if verdict == "ok" else verdict)

@@ -49,7 +49,7 @@ install_all
 # From here on nothing reads or writes the home of whoever runs this.
 export HOME=$work/home MCPORCH_HOME=$work/mcporch
 mkdir -p "$HOME" "$work/clients" "$work/files" "$work/web"
-cp "$here"/clients/* "$work/clients/"
+cp "$here"/clients/*.mjs "$here"/clients/*.py "$work/clients/"
 [ -z "$have_node" ] || ln -s "$unit_node/node_modules" "$work/clients/node_modules" # Modules are looked up from there.
 
 # --- A small world with known contents -------------------------------------------------------------------------------

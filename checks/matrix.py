@@ -3,12 +3,12 @@
 
     matrix.py BIN [--only TEXT] [--stdio] [--direct] [--cache DIR] [--json FILE]
 
-One table: a row for each client, way (stdio: all in one process; daemon: stdio through the daemon; http: `serve --http`) and child, a column for each feature.
-`ok`; `FAIL`, told below the table; `-`, impossible, told in the notes below it. The children are our fixture
-(`demo-server --conformance`) as a process that speaks the older revisions alone or 2026-07-28 alone, and as a remote server:
-a second mcporch that serves one which speaks both, over HTTP. The rows `four tools` and `direct` go through the other
-profiles. `--stdio` leaves out HTTP, and with it the remote child. `--direct` leaves mcporch out, which shows what the clients and the fixture
-can do at all.
+One table: a row for each client, way and child, a column for each feature. The ways are stdio (all in one process), daemon (stdio
+through the daemon) and http (`serve --http`). `ok`; `FAIL`, told below the table; `-`, impossible, told in the notes below it.
+The children are our fixture (`demo-server --conformance`) as a process that speaks the older revisions alone or 2026-07-28
+alone, and as a remote server: a second mcporch that serves one which speaks both, over HTTP. The rows `four tools` and `direct`
+go through the other profiles. `--stdio` leaves out HTTP, and with it the remote child. `--direct` leaves mcporch out, which shows
+what the clients and the fixture can do at all.
 
 Exit status 1 when a cell fails, 2 when mcporch does not start. What is not installed is named by a line `skipped: …`.
 """

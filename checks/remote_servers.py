@@ -60,13 +60,13 @@ def listening(command, log, port=None):
     with open(log, "wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        yield wait_for_port(process, log, port)
+        yield wait_for_port(process, command, log, port)
     finally:
         process.kill()
         process.wait()
 
 
-def wait_for_port(process, log, port):
+def wait_for_port(process, command, log, port):
     end = time.monotonic() + LISTENS_S_MAX
     while time.monotonic() < end and process.poll() is None:
         told = re.search(r"LISTENING (\d+)", log.read_text(errors="replace"))
@@ -138,7 +138,9 @@ def transports(verdicts, mcporch, units, work):
         for way, kind, path in [("streamable-http", "http", "/mcp"), ("sse", "sse", "/sse")]:
             if unit in units:
                 program = [units[unit], str(SERVERS / "python_http.py"), way]
-                candidates.append((f"{unit}, {kind}", kind, path, lambda port, program=program: [*program, str(port)], talk_to_berries))
+                candidates.append(
+                    (f"{unit}, {kind}", kind, path, lambda port, program=program: [*program, str(port)], talk_to_berries)
+                )
     for name, kind, path, command, talk in candidates:
         print(f"\n== {name}")
         fixed = None if "everything" in name else free_port()

@@ -32,7 +32,12 @@ def cases(table, place, _records, serving):
     run("512 MiB announced", "413", is_one_of(413), lambda: place.raw(request_head(place, [f"Content-Length: {MANY}"])))
     chunked = request_head(place, ["Transfer-Encoding: chunked"])
     run("256 MiB in chunks", "413 or closed", is_one_of(413, "closed"), lambda: place.raw(chunked, *[CHUNK] * CHUNKS))
-    run("and memory", "grows less than 64 MiB", lambda grown: (f"{grown} KiB", grown < 65536), lambda: serving.memory_kib() - before)
+    run(
+        "and memory",
+        "grows less than 64 MiB",
+        lambda grown: (f"{grown} KiB", grown < 65536),
+        lambda: serving.memory_kib() - before,
+    )
     unreadable = answered(400, (-32700, -32600))
     run("no JSON", "400, -32700", answered(400, -32700), lambda: post(b"{nope"))
     run("nothing", "400, -32700 or -32600", unreadable, lambda: post(b""))
@@ -54,7 +59,12 @@ def cases(table, place, _records, serving):
     run("a header of 1 MB", "431 (or 400, 413, closed)", is_one_of(431, 400, 413, "closed"), lambda: place.raw(long, b"{}"))
     many = request_head(place, ["Content-Length: 2"], *[f"X-{number}: 1" for number in range(5000)])
     run("5,000 headers", "431 (or 400, closed)", is_one_of(431, 400, "closed"), lambda: place.raw(many, b"{}"))
-    run("no HTTP", "400 or closed", is_one_of(400, "closed"), lambda: place.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200))
+    run(
+        "no HTTP",
+        "400 or closed",
+        is_one_of(400, "closed"),
+        lambda: place.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200),
+    )
 
 
 def messages(run, post, place):
@@ -79,12 +89,22 @@ def messages(run, post, place):
     reply = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {}}).encode()
     run("a response to nothing, modern", "S 400 (or 202)", answered((400, 202)), lambda: post(reply))
     legacy = Legacy(place, "/mcp/s/legacy")
-    run("a response to nothing, in a session", "202 (or 400)", answered((202, 400)), lambda: place.send("POST", legacy.path, reply, legacy.headers()))
+    run(
+        "a response to nothing, in a session",
+        "202 (or 400)",
+        answered((202, 400)),
+        lambda: place.send("POST", legacy.path, reply, legacy.headers()),
+    )
     modern = Modern(place, PATH)
     run("a tool that is not there", "an error", is_error, lambda: modern.call("no_such_tool"))
     run("a call without a name", "an error", is_error, lambda: modern.ask("tools/call", {}))
     run("a resource that is not there", "S -32602", is_error, lambda: modern.ask("resources/read", {"uri": "test://nope"}))
-    run("the same key twice", "200 or 400", answered((200, 400)), lambda: post(message(LIST, modern_params({}))[:-1] + b',"id":2}'))
+    run(
+        "the same key twice",
+        "200 or 400",
+        answered((200, 400)),
+        lambda: post(message(LIST, modern_params({}))[:-1] + b',"id":2}'),
+    )
     run("a good one after that", "200, result", works, lambda: modern.ask(LIST))
 
 

@@ -23,8 +23,16 @@ def cases(table, place, records, serving):
     table.run("2,000 idle connections: a call", "200, result, in a second", lambda: crowd(place, modern, serving)[0])
     table.run("2,000 idle connections: memory", f"less than {IDLE_KIB_MAX} KiB more", lambda: crowd.memory)
     table.run("500 streams left open: a call", "200, result", lambda: streams(place, modern))
-    table.run("gone in mid-stream, modern, modern child", "S the child hears of it", lambda: gone(place, "modern", records["modern"], True))
-    table.run("gone in mid-stream, modern, legacy child", "S the child hears of it", lambda: gone(place, "legacy", records["legacy"], True))
+    table.run(
+        "gone in mid-stream, modern, modern child",
+        "S the child hears of it",
+        lambda: gone(place, "modern", records["modern"], True),
+    )
+    table.run(
+        "gone in mid-stream, modern, legacy child",
+        "S the child hears of it",
+        lambda: gone(place, "legacy", records["legacy"], True),
+    )
     table.run("gone in mid-stream, in a session", "S no cancel", lambda: gone(place, "legacy", records["legacy"], False))
     table.run("notifications/cancelled in a session", "the child hears of it", lambda: told(place, records["legacy"]))
     table.run("a session that ends with a call under way", "the child hears of it", lambda: deleted(place, records["legacy"]))

@@ -12,7 +12,11 @@ REFUSAL_S_MAX = 20
 
 def cases(table, mcporch, work, servers, options):
     for address in ["0.0.0.0:0", "[::]:0"]:
-        table.run(f"{address} without a key", "does not start, and says why", lambda address=address: unkeyed(mcporch, work, servers, options, address))
+        table.run(
+            f"{address} without a key",
+            "does not start, and says why",
+            lambda address=address: unkeyed(mcporch, work, servers, options, address),
+        )
     keys = work / "keys"
     keys.write_text(KEY + "\n")
     keys.chmod(0o600)
@@ -28,7 +32,9 @@ def unkeyed(mcporch, work, servers, options, address):
     registry = gateway.write_registry(work / "open.json", servers)
     command = [mcporch, "--registry", registry, *options, "serve", "--http", address]
     try:
-        done = subprocess.run(command, env=gateway.environment(work / "open"), capture_output=True, text=True, timeout=REFUSAL_S_MAX)
+        done = subprocess.run(
+            command, env=gateway.environment(work / "open"), capture_output=True, text=True, timeout=REFUSAL_S_MAX
+        )
     except subprocess.TimeoutExpired:
         return "it runs", False
     return f"exit {done.returncode}: {done.stderr.strip()[:120]}", done.returncode != 0 and "key" in done.stderr

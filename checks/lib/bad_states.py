@@ -44,7 +44,9 @@ def changed(state):
 def cases(table, place, _records, _serving):
     for era in ["legacy", "modern"]:
         modern = Modern(place, f"/mcp/s/{era}", CAN)
-        table.run(f"{era} child: asked back and answered", "200, result", lambda modern=modern: done(retry(modern, *asked(modern))))
+        table.run(
+            f"{era} child: asked back and answered", "200, result", lambda modern=modern: done(retry(modern, *asked(modern)))
+        )
         # What a modern child gives back as its state is its own business; this tool of the fixture has one that is sealed.
         tool = "test_elicitation" if era == "legacy" else "test_input_required_result_tampered_state"
         states(table, era, modern, tool)
@@ -96,7 +98,9 @@ def once_done(answers):
 def wrong_answer(modern):
     key, state = asked(modern)
     given = {key: {"action": "perhaps"}}
-    return modern.call(**{"tool": "test_elicitation", "arguments": FORM["arguments"]}, inputResponses=given, requestState=state, number=2)
+    return modern.call(
+        **{"tool": "test_elicitation", "arguments": FORM["arguments"]}, inputResponses=given, requestState=state, number=2
+    )
 
 
 def answered_somehow(answer):
@@ -122,8 +126,16 @@ def same_ids(table, place):
         return f"{len(clients) - len(wrong)} of {len(clients)} got their own", not wrong
 
     for era in ["legacy", "modern"]:
-        table.run(f"20 sessions, one id, {era} child", "each its own", lambda era=era: both([Legacy(place, f"/mcp/s/{era}") for _ in range(20)]))
-        table.run(f"20 modern clients, one id, {era} child", "each its own", lambda era=era: both([Modern(place, f"/mcp/s/{era}") for _ in range(20)]))
+        table.run(
+            f"20 sessions, one id, {era} child",
+            "each its own",
+            lambda era=era: both([Legacy(place, f"/mcp/s/{era}") for _ in range(20)]),
+        )
+        table.run(
+            f"20 modern clients, one id, {era} child",
+            "each its own",
+            lambda era=era: both([Modern(place, f"/mcp/s/{era}") for _ in range(20)]),
+        )
     session = Legacy(place, "/mcp/s/legacy")
     table.run("one session, one id twice at once", "an answer to each", lambda: twice(session))
 
@@ -131,4 +143,6 @@ def same_ids(table, place):
 def twice(session):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(session.call, "test_slow", {"seconds": 0.5}, number=9) for _ in range(2)]
-        return " and ".join(str(job.result()) for job in jobs), all(job.result().message or job.result().status >= 400 for job in jobs)
+        return " and ".join(str(job.result()) for job in jobs), all(
+            job.result().message or job.result().status >= 400 for job in jobs
+        )

@@ -155,7 +155,9 @@ def report(side, verdicts, expected):
             known = expected.get((side, revision, era, scenario), set())
             if known - bad:
                 verdict = "PASSES"
-                unexpected.append(f"{revision} {scenario} ({era}): {known - bad} no longer fails; it stands in expected_failures.txt")
+                unexpected.append(
+                    f"{revision} {scenario} ({era}): {known - bad} no longer fails; it stands in expected_failures.txt"
+                )
             elif known and known == bad:
                 verdict = "known"
             elif verdict == "FAIL":

@@ -21,10 +21,20 @@ pub struct OpContext {
     pub caller: CallerId,
     /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
     pub is_anonymous: bool,
+    /// Who owns what is kept for him, where that is not he himself: all who come with the same key, say.
+    pub owner: Option<u64>,
     /// What a server may ask of him, and how it is told.
     pub behind: Behind,
     /// A result with more text than that, in bytes, is kept and given as a handle; `None` and 0 hand over all.
     pub inline_bytes_max: Option<usize>,
+}
+
+impl OpContext {
+    /// Who owns what is kept for the caller.
+    #[must_use]
+    pub fn owner(&self) -> u64 {
+        self.owner.unwrap_or(self.caller.0)
+    }
 }
 
 impl fmt::Debug for OpContext {

@@ -12,6 +12,7 @@ use crate::router::{self, Decision};
 use crate::upstream::Answer;
 
 use super::advice::{self, Advice};
+use super::ask_user::{Asked, ask_for_missing};
 use super::call_tool::Checked;
 use super::describe::rounded;
 use super::route::RANKED;
@@ -370,7 +371,19 @@ impl Operations {
         routed: Option<&Routed>,
     ) -> Result<ExecuteOutput, Error> {
         let (given, mut lessons) = execution.params_for(&chosen.tool);
-        let params = match self.check(&chosen.tool, &given) {
+        let filled;
+        let mut checked = self.check(&chosen.tool, &given);
+        if matches!(checked, Checked::Problems(_)) && !execution.dry_run {
+            match ask_for_missing(execution.cx, &chosen.tool, &given).await {
+                Asked::Filled(params) => {
+                    filled = params;
+                    checked = self.check(&chosen.tool, &filled);
+                }
+                Asked::Declined => lessons.push("the user was asked for what is missing, and declined".to_owned()),
+                Asked::Nothing => {}
+            }
+        }
+        let params = match checked {
             Checked::Fit(params, mended) => {
                 lessons.extend(mended);
                 params

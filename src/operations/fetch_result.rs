@@ -100,7 +100,7 @@ impl Operations {
             let what = "give one of `grep`, `path`, `query` and `block` at a time".to_owned();
             return Err(Error::InvalidInput { what });
         }
-        let kept = large.store.find(cx.caller.0, &input.handle)?;
+        let kept = large.store.find(cx.owner(), &input.handle)?;
         let bytes_max = match cx.inline_bytes_max {
             Some(bound) if bound > 0 => bound.clamp(PART_BYTES_MIN, PART_BYTES_MAX),
             Some(_) | None => PART_BYTES_MAX,

@@ -148,7 +148,7 @@ impl Operations {
             Ok(turn) => turn,
             Err(fault) => return refused(&fault),
         };
-        let (store, owner) = (large.store.clone(), cx.caller.0);
+        let (store, owner) = (large.store.clone(), cx.owner());
         let from = Provenance { server: route.server.clone(), tool: route.tool.clone() };
         let work = move || look(&store, owner, from, answer, inline_bytes_max);
         match tokio::task::spawn_blocking(work).await {

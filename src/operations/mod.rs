@@ -5,6 +5,7 @@
 mod advice;
 mod answered;
 mod ask_params;
+mod ask_user;
 mod call_tool;
 mod check_params;
 mod context;

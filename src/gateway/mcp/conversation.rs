@@ -2,6 +2,7 @@
 //! gets. A connection over pipes, a session over HTTP, and each request of the stateless revisions over HTTP is one.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -417,7 +418,8 @@ impl Conversation {
         let progress = asked.progress_token.clone().map(|token| progress_sink(exchange.clone(), token));
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
-        (OpContext { cancel, progress, caller, is_anonymous, behind, inline_bytes_max }, exchange)
+        let owner = is_anonymous.then(|| owner(&self.caller.principal));
+        (OpContext { cancel, progress, caller, is_anonymous, owner, behind, inline_bytes_max }, exchange)
     }
 
     /// What a client who comes back must ask for.
@@ -533,6 +535,14 @@ fn is_of_the_other_era(asked: &Asked<'_>) -> bool {
 pub(super) fn not_offered(exchange: &Arc<dyn Exchange>, method: &str) {
     let shown: String = method.chars().take(100).collect();
     refuse(exchange, METHOD_NOT_FOUND, &format!("method {shown:?} is not offered here"), None);
+}
+
+/// Who owns what is kept for somebody who cannot be told apart from others with the same key. The upper half of the numbers is
+/// no caller's.
+fn owner(principal: &str) -> u64 {
+    let mut hash = std::hash::DefaultHasher::new();
+    principal.hash(&mut hash);
+    hash.finish() | 1 << 63
 }
 
 /// Answers with an error of our own.

@@ -15,6 +15,10 @@ use super::{Answer, CallOptions, Era, Error, Peer, Phase, ServerAsk, Session};
 /// How often one request may be sent again with answers: far more than any sane dialogue, and an end for those in circles.
 /// A guess.
 const ROUNDS_MAX: usize = 32;
+/// `URLElicitationRequiredError` of 2025-11-25.
+const URL_ELICITATION_REQUIRED: i64 = -32042;
+/// `MissingRequiredClientCapabilityError` of 2026-07-28, for a client who cannot send his user to an address.
+const MISSING_URL_ELICITATION: &str = r#"{"code":-32021,"message":"the server sends the user to an address, which this client cannot","data":{"requiredCapabilities":{"elicitation":{"url":{}}}}}"#;
 /// Questions in one answer at most. A guess.
 const ASKS_MAX: usize = 32;
 
@@ -30,13 +34,15 @@ impl Session {
         let era = Some(self.hello().era);
         self.set_level(method, options).await;
         let mut answer = self.exchange(method, members, era, Phase::Call, options).await?;
-        if self.hello().era == Era::Legacy || options.behind.takes_input_required {
+        let is_legacy = self.hello().era == Era::Legacy;
+        if (is_legacy && !options.behind.is_modern) || (!is_legacy && options.behind.takes_input_required) {
             return Ok(answer);
         }
         let Some(peer) = options.behind.peer.clone() else { return Ok(answer) };
         let until = Instant::now() + options.ceiling;
         for _ in 0..ROUNDS_MAX {
-            let Some(wanted) = wanted(&answer) else { return Ok(answer) };
+            let wanted = if is_legacy { wanted_visits(&answer) } else { wanted(&answer) };
+            let Some(wanted) = wanted else { return Ok(answer) };
             let wanted = wanted.map_err(|what| self.bad_answer(method, what))?;
             let said = tokio::select! {
                 said = ask(&peer, wanted.asks) => said,
@@ -48,10 +54,16 @@ impl Session {
             };
             let said = match said {
                 Ok(said) => said,
+                Err(_) if is_legacy => return Ok(Answer::of_error(MISSING_URL_ELICITATION.to_owned())),
                 // What the client cannot do ends the request: the server has no way to hear of it.
                 Err(error) => return Ok(Answer::of_error(error)),
             };
-            let members = again(members, &said, wanted.state.as_deref());
+            let members = match is_legacy {
+                // The server sees by itself that the user was there.
+                true if said.matches("\"accept\"").count() < wanted.visits => return Ok(answer),
+                true => members.to_owned(),
+                false => again(members, &said, wanted.state.as_deref()),
+            };
             answer = self.exchange(method, &members, era, Phase::Call, options).await?;
         }
         Err(self.bad_answer(method, format!("more than {ROUNDS_MAX} rounds of questions")))
@@ -80,6 +92,27 @@ struct Wanted {
     asks: Vec<(String, String, String)>,
     /// Raw JSON text that it wants back.
     state: Option<String>,
+    /// How many addresses the user must have been to.
+    visits: usize,
+}
+
+/// What an older server wants that answers with the error "the user must visit these addresses first" (-32042 of 2025-11-25),
+/// which the stateless revisions do not know. `None`: it is an answer like others.
+fn wanted_visits(answer: &Answer) -> Option<Result<Wanted, String>> {
+    let error = answer.payload().err()?;
+    let error: serde_json::Value = serde_json::from_str(error).ok()?;
+    if error.get("code").and_then(serde_json::Value::as_i64) != Some(URL_ELICITATION_REQUIRED) {
+        return None;
+    }
+    let elicitations = error.pointer("/data/elicitations").and_then(serde_json::Value::as_array)?;
+    if elicitations.is_empty() || elicitations.len() > ASKS_MAX {
+        return None;
+    }
+    let ask = |(place, one): (usize, &serde_json::Value)| {
+        (format!("visit{place}"), "elicitation/create".to_owned(), one.to_string())
+    };
+    let asks: Vec<_> = elicitations.iter().enumerate().map(ask).collect();
+    Some(Ok(Wanted { visits: asks.len(), asks, state: None }))
 }
 
 /// `None`: it is an answer like others.
@@ -99,7 +132,9 @@ fn read(members: &Members<'_>) -> Result<Wanted, String> {
         params: Option<&'a RawValue>,
     }
     let state = members.member("requestState").map(str::to_owned);
-    let Some(requests) = members.member("inputRequests") else { return Ok(Wanted { asks: Vec::new(), state }) };
+    let Some(requests) = members.member("inputRequests") else {
+        return Ok(Wanted { asks: Vec::new(), state, visits: 0 });
+    };
     let requests = Members::parse(requests).map_err(|_| "inputRequests that are no object".to_owned())?;
     if requests.0.len() > ASKS_MAX {
         return Err(format!("{} inputRequests, more than {ASKS_MAX}", requests.0.len()));
@@ -111,7 +146,7 @@ fn read(members: &Members<'_>) -> Result<Wanted, String> {
         let params = question.params.map_or("{}", RawValue::get).to_owned();
         asks.push((key.clone().into_owned(), question.method, params));
     }
-    Ok(Wanted { asks, state })
+    Ok(Wanted { asks, state, visits: 0 })
 }
 
 /// Asks all at once; gives the raw `inputResponses`, or the first error.

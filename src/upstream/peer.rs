@@ -34,6 +34,8 @@ pub struct Behind {
     /// An `input_required` result of a modern server passes to him as it is. Without this the session asks him, and sends the
     /// request again with his answers.
     pub takes_input_required: bool,
+    /// He speaks the stateless revisions: errors that only the older ones know mean nothing to him.
+    pub is_modern: bool,
 }
 
 impl fmt::Debug for Behind {

@@ -396,6 +396,7 @@ impl Conversation {
         if asked.is_modern() {
             behind.capabilities = asked.capabilities.clone().filter(|raw| raw.trim() != "{}");
             behind.log_level.clone_from(&asked.log_level);
+            behind.is_modern = true;
             behind.takes_input_required = self.profile.view != View::Routed;
             let dialogue = self.front.dialogues.begin(self.subject(asked), exchange.clone(), cancel.clone());
             behind.peer = Some(Arc::new(ModernPeer {

@@ -1,5 +1,6 @@
 //! The client behind one request, as servers reach him.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::upstream::{Peer, ServerAsk};
@@ -32,7 +33,7 @@ impl Peer for LegacyPeer {
             let what = format!("the client cannot be asked for {}", ask.method);
             return ask.refuse(-32601, &what);
         }
-        conversation.ask_client(ask, self.exchange.clone());
+        conversation.ask_client(with_elicitation_id(ask), self.exchange.clone());
     }
 
     fn tell(&self, method: &str, params: &str) {
@@ -66,10 +67,14 @@ impl Peer for ModernPeer {
             let what = format!("the client cannot be asked for {}", ask.method);
             return ask.refuse(-32601, &what);
         }
-        self.dialogue.ask(ask);
+        self.dialogue.ask(without_elicitation_id(ask));
     }
 
     fn tell(&self, method: &str, params: &str) {
+        // His revision does not know it.
+        if method == "notifications/elicitation/complete" {
+            return;
+        }
         // Without a level he wants none.
         let is_wanted = method != "notifications/message"
             || self.log_level.as_deref().is_some_and(|level| passes(params, Some(level)));
@@ -77,6 +82,31 @@ impl Peer for ModernPeer {
             self.dialogue.tell(&notification(method, params));
         }
     }
+}
+
+/// A question that sends the user to an address has an id in the older revisions, and must have one there.
+fn with_elicitation_id(mut ask: ServerAsk) -> ServerAsk {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    if let Some(members) = url_elicitation(&ask)
+        && members.member("elicitationId").is_none()
+    {
+        let id = format!("\"mcporch-{}\"", NEXT.fetch_add(1, Ordering::Relaxed));
+        ask.params = members.with(&[("elicitationId", Some(&id))]);
+    }
+    ask
+}
+
+/// The stateless revisions do not know that id.
+fn without_elicitation_id(mut ask: ServerAsk) -> ServerAsk {
+    if let Some(members) = url_elicitation(&ask) {
+        ask.params = members.with(&[("elicitationId", None)]);
+    }
+    ask
+}
+
+fn url_elicitation(ask: &ServerAsk) -> Option<Members<'_>> {
+    let members = (ask.method == "elicitation/create").then(|| Members::parse(&ask.params).ok()).flatten()?;
+    (members.member("mode") == Some("\"url\"")).then_some(members)
 }
 
 /// Whether a log message is at least of the level, both raw JSON; without one every message is.

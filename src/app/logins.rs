@@ -29,7 +29,7 @@ pub enum LoginError {
         server: ServerName,
         /// Why not.
         #[source]
-        source: secrets::Error,
+        source: Box<secrets::Error>,
     },
 }
 
@@ -45,7 +45,9 @@ pub fn login_target(server: &ServerConfig) -> Result<Target, LoginError> {
         None => None,
         Some(secret) => {
             let reference = LateEnv { variables: vec![secret.clone()], ..LateEnv::default() };
-            let read = reference.complete(&[]).map_err(|source| LoginError::Secret { server: name.clone(), source })?;
+            let read = reference
+                .complete(&[])
+                .map_err(|fault| LoginError::Secret { server: name.clone(), source: Box::new(fault) })?;
             read.env.into_iter().next().map(|(_, value)| value)
         }
     };

@@ -43,8 +43,8 @@ impl Guarded {
         }
         let response = match asked.redirect_policy {
             OAuthHttpRedirectPolicy::Follow => self.client.send_following(request, HOPS_MAX).await?,
-            // Stop, and whatever a later rmcp thinks of.
-            _ => self.client.send(request).await?,
+            // And whatever a later rmcp thinks of.
+            OAuthHttpRedirectPolicy::Stop | _ => self.client.send(request).await?,
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, ANSWER_BYTES_MAX, BODY_TIME_MAX).await?;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::Error;
 
 /// Longer than a refresh may take, so that nobody gives up while another one is at it.
-const WAIT_MAX: Duration = Duration::from_secs(45);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Between two looks. The lock is held for a network round trip or two.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 

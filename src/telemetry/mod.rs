@@ -15,7 +15,16 @@ use crate::config::{LogFormat, LogSettings};
 use crate::secrets::redactor;
 
 /// Libraries whose own chatter is no news to an operator: rmcp logs each notification, hf-hub each header.
-const QUIET: &[&str] = &["rmcp=warn", "ort=warn", "hf_hub=warn", "ureq=warn", "tokenizers=warn", "rustls=warn"];
+const QUIET: &[&str] = &[
+    "rmcp=warn",
+    "ort=warn",
+    "hf_hub=warn",
+    "ureq=warn",
+    "tokenizers=warn",
+    "rustls=warn",
+    "reqwest=warn",
+    "hyper_util=warn",
+];
 
 /// The log cannot be written where the settings want it.
 #[derive(Debug, thiserror::Error)]

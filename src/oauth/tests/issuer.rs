@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -225,11 +225,6 @@ fn token(world: &mut World, form: &Form, authorization: &str) -> (u16, String, S
         token["refresh_token"] = format!("refresh-token-{}", world.issued).into();
     }
     as_json(200, &token)
-}
-
-/// Name and secret in the head.
-pub(crate) fn basic(name: &str, secret: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")))
 }
 
 fn as_json(status: u16, body: &Value) -> (u16, String, String) {

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 use url::Url;
 
-use issuer::{Running, World, basic};
+use issuer::{Running, World};
 
 use super::*;
 use crate::domain::{ServerName, error_chain};
@@ -99,14 +101,15 @@ async fn a_login_gives_a_token_for_this_server_alone() {
     assert_eq!(made.issuer, Some(stage.running.issuer()));
     assert_eq!(stage.authorizer().authorization().await, token(1));
 
-    let world = stage.running.world();
-    let resource = stage.running.url().to_string();
-    assert_eq!(world.authorized["resource"], resource);
-    assert_eq!(world.token_forms[0]["resource"], resource);
-    assert_eq!(world.authorized["code_challenge_method"], "S256");
-    assert!(!world.authorized.contains_key("scope"), "rights were asked for that nobody named");
-    assert_eq!(world.asked.iter().filter(|asked| *asked == "POST /register").count(), 1);
-    drop(world);
+    {
+        let world = stage.running.world();
+        let resource = stage.running.url().to_string();
+        assert_eq!(world.authorized["resource"], resource);
+        assert_eq!(world.token_forms[0]["resource"], resource);
+        assert_eq!(world.authorized["code_challenge_method"], "S256");
+        assert!(!world.authorized.contains_key("scope"), "rights were asked for that nobody named");
+        assert_eq!(world.asked.iter().filter(|asked| *asked == "POST /register").count(), 1);
+    }
 
     let elsewhere = Url::parse(&format!("{}?account=2", stage.running.url())).unwrap();
     let other = Target::new(stage.target.server.clone(), elsewhere);
@@ -121,7 +124,7 @@ async fn what_is_kept_is_sealed_and_nobody_elses() {
         let bytes = std::fs::read(&file).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("token-1"), "{}", file.display());
         #[cfg(unix)]
-        if !file.extension().is_some_and(|end| end == "lock") {
+        if file.extension().is_none_or(|end| end != "lock") {
             let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
             assert_eq!(mode & 0o077, 0, "{}", file.display());
         }
@@ -416,6 +419,11 @@ fn parameters_of_a_refusal_are_read_as_they_are_written() {
     check(r#"Bearer scope="with \" quote""#, "scope", Some("with \" quote"));
     check(r#"Bearer scope="cut off"#, "scope", None);
     check("Bearer", "scope", None);
+}
+
+/// Name and secret in the head.
+fn basic(name: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")))
 }
 
 fn address(url: &Url) -> (String, u16) {

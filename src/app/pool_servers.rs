@@ -138,7 +138,11 @@ fn identity(server: &ServerConfig, settings: &Settings, balance: Balance, inheri
     hash.update(format!("{:?} {:?}", server.start_timeout, server.list_timeout));
     hash.update(format!("{:?} {:?}", server.call_timeout, server.idle_timeout));
     hash.update(server.refusal.as_ref().map_or_else(String::new, ToString::to_string));
-    for (name, value) in inherited {
+    let headers: &[(String, String)] = match &server.launch {
+        Launch::Child { .. } => &[],
+        Launch::Remote { headers, .. } => headers,
+    };
+    for (name, value) in inherited.iter().chain(headers) {
         hash.update(name);
         hash.update([0]);
         hash.update(value);
@@ -221,13 +225,5 @@ fn balance(config: &Config, server: &ServerConfig) -> Balance {
 
 /// Why a server must not be started, if so.
 pub(super) fn refusal(server: &ServerConfig) -> Option<String> {
-    match (&server.refusal, &server.launch) {
-        (Some(fault), _) => Some(fault.to_string()),
-        (None, Launch::Remote { .. }) => Some(format!(
-            "{}:{}: servers with a `url` are not supported by this version; only child processes are",
-            server.origin.file.display(),
-            server.origin.line
-        )),
-        (None, Launch::Child { .. }) => None,
-    }
+    server.refusal.as_ref().map(ToString::to_string)
 }

@@ -7,7 +7,7 @@ use crate::config::{self, Launch, ProcessEnv};
 use crate::doctor::Finding;
 
 use super::exit_code::Exit;
-use super::output::{BAD, DIM, GOOD, Out, WARN, counted, painted};
+use super::output::{BAD, DIM, GOOD, Out, counted, painted};
 use super::{Global, doctor};
 
 #[derive(Debug, Subcommand)]
@@ -81,8 +81,8 @@ fn check(global: &Global, config: &config::Config, idle: &[Finding], out: &mut O
             (_, true, _) => (painted(DIM, "-"), "disabled".to_owned()),
             (Some(fault), false, _) => (painted(BAD, "✗"), fault.to_string()),
             (None, false, Launch::Child { command, .. }) => (painted(GOOD, "✓"), format!("starts {command}")),
-            (None, false, Launch::Remote { .. }) => {
-                (painted(WARN, "!"), "has a `url`; this version starts child processes only".to_owned())
+            (None, false, Launch::Remote { url, .. }) => {
+                (painted(GOOD, "✓"), format!("connects to {}", config::without_secrets(url)))
             }
         };
         out.line(&format!("{mark} {}: {note}", server.name));

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::config::{self, Config, Fault, Launch, ProcessEnv, ServerConfig};
+use crate::config::{self, Config, Fault, ProcessEnv, ServerConfig};
 use crate::doctor::{
     self, Area, Change, Effect, Figures, Finding, Probes, ServerFacts, ServerState, Severity, Share, Vectors,
 };
@@ -232,13 +232,9 @@ async fn server_facts(
 }
 
 fn state(server: &ServerConfig, seen: Option<(&str, Option<i64>)>) -> ServerState {
-    match (server.disabled, &server.refusal, &server.launch, seen) {
+    match (server.disabled, &server.refusal, seen) {
         (true, ..) => ServerState::Disabled,
         (_, Some(fault), ..) => ServerState::Refused { message: fault.message.clone(), help: fault.help.clone() },
-        (_, _, Launch::Remote { .. }, _) => ServerState::Refused {
-            message: "has a `url`; this version starts child processes only".to_owned(),
-            help: "start it through a bridge that speaks stdio, or disable the entry".to_owned(),
-        },
         (.., Some((fault, _))) if !fault.is_empty() => ServerState::Failed { why: fault.to_owned() },
         (.., Some((_, Some(_)))) => ServerState::Listed,
         (.., Some((_, None)) | None) => ServerState::NeverListed,

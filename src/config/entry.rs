@@ -79,6 +79,7 @@ struct Parts {
     headers: Vec<(String, String)>,
     oauth: Option<(super::OAuth, usize)>,
     private_hosts: Vec<String>,
+    late_headers: Vec<LateVariable>,
     is_http_url: bool,
     transport: Option<Transport>,
     hints: Hints,
@@ -339,8 +340,8 @@ impl Draft<'_> {
             }
             if matches!(member.value.data, Data::Null) {
                 self.odd.push(at.fault(member.line, "null is taken as not given", "remove it, or write a text"));
-            } else if let (true, Data::Text(text)) = (is_env, &member.value.data) {
-                if let Some(value) = self.variable(&at, member, text) {
+            } else if let Data::Text(text) = &member.value.data {
+                if let Some(value) = self.variable(&at, member, text, is_env) {
                     pairs.push((member.key.clone(), value));
                 }
             } else if let Some(value) = self.scalar(&at, &member.value)? {
@@ -362,8 +363,8 @@ impl Draft<'_> {
         Ok(Some(plain))
     }
 
-    /// The value of a variable. One with references that are read at the start is put aside for then.
-    fn variable(&mut self, at: &At<'_>, member: &Member, text: &str) -> Option<String> {
+    /// The value of a variable, or of a header. One with references that are read at the start is put aside for then.
+    fn variable(&mut self, at: &At<'_>, member: &Member, text: &str, is_env: bool) -> Option<String> {
         let line = member.value.line;
         let template = match expand::template(text, self.around.env, self.folder()) {
             Ok(template) => template,
@@ -376,7 +377,11 @@ impl Draft<'_> {
             return self.resolved(at, line, text);
         }
         let (name, place) = (member.key.clone(), place(at, line));
-        self.parts.late_env.variables.push(LateVariable { name, value: template, place });
+        let late = LateVariable { name, value: template, place };
+        match is_env {
+            true => self.parts.late_env.variables.push(late),
+            false => self.parts.late_headers.push(late),
+        }
         None
     }
 
@@ -500,6 +505,8 @@ impl Draft<'_> {
                 Some(Transport::Stdio) | None => RemoteKind::Unsaid,
             };
             let (url, headers) = (parts.url.take().unwrap_or_default(), std::mem::take(&mut parts.headers));
+            // It has no environment: what is read at each start are headers.
+            parts.late_env = LateEnv { variables: std::mem::take(&mut parts.late_headers), ..LateEnv::default() };
             return Launch::Remote { url, headers, kind };
         }
         Launch::Child {

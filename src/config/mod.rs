@@ -48,7 +48,7 @@ pub use oauth::OAuth;
 pub use sandbox::{Sandbox, SandboxFallback, SandboxLevel, SandboxSettings};
 pub use server::{
     Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig,
-    Start, StaticTool,
+    Start, StaticTool, without_secrets,
 };
 pub use settings::{
     CatalogSettings, CommandPattern, CommandsSettings, DaemonSettings, EmbedderSettings, IndexKind, IndexSettings,

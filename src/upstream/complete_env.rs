@@ -1,10 +1,11 @@
-//! The environment of a server at the moment of its start: what the registry only points at is read now.
+//! The environment of a server at the moment of its start, or the headers of a remote one: what the registry only points at is
+//! read now.
 
 use std::time::Duration;
 
 use crate::secrets::redactor;
 
-use super::{Error, Spec};
+use super::{Endpoint, Error, Spec};
 
 /// The spec with every variable in it. Its secrets are hidden in logs and errors from now on. Reads on a blocking thread, so
 /// that a slow disk holds nobody up.
@@ -16,7 +17,11 @@ use super::{Error, Spec};
 pub(super) async fn complete(spec: &Spec, within: Duration) -> Result<Spec, Error> {
     let mut spec = spec.clone();
     if !spec.late_env.is_empty() {
-        let (late_env, declared) = (spec.late_env.clone(), spec.env.clone());
+        let declared = match &spec.endpoint {
+            Endpoint::Remote(remote) => remote.headers.clone(),
+            Endpoint::Child | Endpoint::InProcess(_) => spec.env.clone(),
+        };
+        let late_env = spec.late_env.clone();
         let reading = tokio::task::spawn_blocking(move || late_env.complete(&declared));
         let too_slow = || Error::SecretsTooSlow { server: spec.server.clone(), after: within };
         let Ok(Ok(read)) = tokio::time::timeout(within, reading).await else { return Err(too_slow()) };
@@ -24,7 +29,10 @@ pub(super) async fn complete(spec: &Spec, within: Duration) -> Result<Spec, Erro
         for warning in resolved.warnings {
             tracing::warn!(server.name = %spec.server, "{warning}");
         }
-        spec.env = resolved.env;
+        match &mut spec.endpoint {
+            Endpoint::Remote(remote) => remote.headers = resolved.env,
+            Endpoint::Child | Endpoint::InProcess(_) => spec.env = resolved.env,
+        }
     }
     let declared = spec.env.iter().chain(&spec.inherited_env);
     redactor().learn_variables(declared.map(|(name, value)| (name.as_str(), value.as_str())));

@@ -101,7 +101,7 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
             return Err(Error::TimedOut { server, phase, after: whole, stderr });
         }
         // A web server's way of saying that it does not know the question.
-        Err(Error::HttpStatus { status: 400 | 404 | 405 | 406 | 415 | 422, .. }) => {
+        Err(Error::HttpStatus { status: 400 | 404 | 405 | 406 | 415 | 422 | 500 | 501, .. }) => {
             return Ok(None);
         }
         Err(fault) => return Err(fault),

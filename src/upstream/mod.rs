@@ -91,7 +91,7 @@ pub struct Spec {
     pub args: Vec<String>,
     /// Variables the registry declares for it; they may be secret.
     pub env: Vec<(String, String)>,
-    /// Variables that are read at each start.
+    /// Variables that are read at each start; of a remote server, headers.
     pub late_env: LateEnv,
     /// What may be started.
     pub commands: Arc<CommandRules>,

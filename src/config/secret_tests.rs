@@ -74,6 +74,22 @@ fn files_and_the_keyring_are_left_for_the_start() {
 }
 
 #[test]
+fn headers_are_read_at_the_start_and_a_remote_server_gets_no_environment() {
+    let world = World::new(
+        r#"{"url": "https://x.example/", "headers": {"Authorization": "Bearer ${file:token}", "B": "${API_KEY}"},
+            "env": {"C": "${file:other}"}, "env_file": ["a.env"]}"#,
+    );
+    let server = world.load().servers[0].clone();
+    let Launch::Remote { headers, .. } = &server.launch else { panic!("a remote one") };
+    assert_eq!((&server.refusal, &headers[..]), (&None, &[("B".to_owned(), "k3yk3y".to_owned())][..]));
+    let late: Vec<&str> = server.late_env.variables.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!((late, server.late_env.files.len()), (vec!["Authorization"], 0));
+    std::fs::write(world.dir.path().join("token"), "of-the-file\n").unwrap();
+    let complete = server.late_env.complete(headers).unwrap().env;
+    assert_eq!(complete[0], ("Authorization".to_owned(), "Bearer of-the-file".to_owned()));
+}
+
+#[test]
 fn an_env_file_may_be_the_one_beside_the_registry() {
     let world = World::new(r#"{"command": "a", "env_file": true}"#);
     assert_eq!(world.load().servers[0].late_env.files[0].path, world.dir.path().join(".env"));

@@ -562,6 +562,20 @@ fn the_fingerprint_is_that_of_what_is_started() {
 }
 
 #[test]
+fn a_remote_server_with_another_key_is_the_same_server() {
+    let print = |entry: &str, var: &str| {
+        let world = world(&format!(r#"{{"mcpServers": {{"a": {entry}}}}}"#)).var("V", var);
+        world.load().servers[0].fingerprint.clone()
+    };
+    let entry = r#"{"url": "https://x.example/mcp", "headers": {"Authorization": "Bearer ${V}", "B": "1"}}"#;
+    let first = print(entry, "v");
+    assert_eq!(first, print(entry, "w"));
+    assert_ne!(first, print(r#"{"url": "https://x.example/mcp", "headers": {"Authorization": "Bearer ${V}"}}"#, "v"));
+    assert_ne!(first, print(&entry.replace("/mcp", "/sse"), "v"));
+    assert_ne!(first, print(&entry.replace("\"url\"", "\"type\": \"sse\", \"url\""), "v"));
+}
+
+#[test]
 fn debug_output_shows_no_secret() {
     let world = world(
         r#"{"mcpServers": {"a": {"command": "a", "args": ["--key=${S}"], "env": {"K": "${S}", "L": "hidden-two"}},

@@ -104,6 +104,7 @@ async fn discover(session: &Session, deadline: Instant, whole: Duration) -> Resu
         Err(Error::HttpStatus { status: 400 | 404 | 405 | 406 | 415 | 422 | 500 | 501, .. }) => {
             return Ok(None);
         }
+        Err(Error::BadAnswer { .. }) => return Ok(None),
         Err(fault) => return Err(fault),
     };
     let answer = match answer.payload() {

@@ -15,6 +15,7 @@ mod homes;
 mod isolation;
 mod learning;
 mod protocol;
+mod remote;
 mod results;
 mod routing;
 mod secrets;

@@ -120,8 +120,8 @@ pub(super) async fn notify(way: &Way, message: &Outgoing) {
         Err(fault) => return way.fail(message, fault).await,
     };
     if refusal.status == 404 && way.session_id().is_some() {
-        let _not_a_request = way.session_lost().await;
-        return;
+        drop(way.session_lost());
+        return way.end_if_lost().await;
     }
     way.fail(message, refusal.into_error(&way.server)).await;
 }

@@ -317,10 +317,12 @@ mod tests {
     #[test]
     fn an_event_that_is_too_long_is_passed_over_and_its_owner_known() {
         let long = "x".repeat(100);
-        let first = format!("data: {{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"{long}\"}}\n\ndata: a\n\n");
-        check(&first, &[("long Some(7)", "137"), ("", "a")]);
-        let last = format!("data: {{\"result\":{{\"id\":4,\"x\":\"{long}\"}},\"id\":8}}\r\n\r\ndata: a\r\n\r\n");
-        check(&last, &[("long Some(8)", "131"), ("", "a")]);
+        let data = format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"{long}\"}}");
+        let len = data.len().to_string();
+        check(&format!("data: {data}\n\ndata: a\n\n"), &[("long Some(7)", &len), ("", "a")]);
+        let data = format!("{{\"result\":{{\"id\":4,\"x\":\"{long}\"}},\"id\":8}}");
+        let len = data.len().to_string();
+        check(&format!("data: {data}\r\n\r\ndata: a\r\n\r\n"), &[("long Some(8)", &len), ("", "a")]);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(super) async fn request(way: Arc<Way>, message: Outgoing) {
     };
     if let Err(fault) = done {
         way.fail(&message, fault).await;
+        way.end_if_lost().await;
     }
 }
 
@@ -81,7 +82,7 @@ pub(super) async fn post(way: &Arc<Way>, message: &Outgoing) -> Result<Posted, E
         let refusal = Refusal::read(response).await;
         let error = refusal.error();
         if is_session_lost(way, message, &refusal, error.as_ref()) {
-            return Err(way.session_lost().await);
+            return Err(way.session_lost());
         }
         match error {
             Some(error) if !is_again && can_be_mended(message, &error) => {
@@ -190,7 +191,7 @@ async fn follow(way: &Way, message: &Outgoing, events: &mut Events) -> Result<()
                     break;
                 }
                 Ok(response) if response.status().as_u16() == 404 && way.session_id().is_some() => {
-                    let _not_sent_at_all = way.session_lost().await;
+                    drop(way.session_lost());
                     return Err(way.unreachable("it has forgotten our session before the answer", true));
                 }
                 Ok(response) if response.status().is_server_error() => {}

@@ -13,6 +13,10 @@ mod listen;
 mod old;
 mod outgoing;
 mod standalone;
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
 mod tool_headers;
 mod way;
 

@@ -91,8 +91,8 @@ pub(super) async fn post(way: &Arc<Way>, message: &Outgoing) -> Result<(), Error
     match response.status().as_u16() {
         200..300 => Ok(()),
         404 | 410 => {
-            way.put(Incoming::Over("forgot our session".to_owned())).await;
-            Err(way.unreachable("it has forgotten our session", false))
+            // Told to the caller before the session ends.
+            Err(way.session_lost())
         }
         _ => Err(Refusal::read(response).await.into_error(&way.server)),
     }

@@ -54,8 +54,8 @@ async fn listen(way: &Way) {
                 }
             }
             Ok(response) if response.status().as_u16() == 404 && way.session_id().is_some() => {
-                way.session_lost().await;
-                return;
+                drop(way.session_lost());
+                return way.end_if_lost().await;
             }
             Ok(response) if response.status().is_server_error() && response.status().as_u16() != 501 => {}
             Ok(response) => {

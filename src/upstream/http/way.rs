@@ -249,13 +249,18 @@ impl Way {
         legacy.session.clone().filter(|_| !legacy.is_lost)
     }
 
-    /// Tells that the server keeps no session for us any more; gives the fault of a request that it refused therefore.
-    pub(super) async fn session_lost(&self) -> Error {
-        let was_lost = std::mem::replace(&mut self.legacy().is_lost, true);
-        if !was_lost {
+    /// Notes that the server keeps no session for us any more; gives the fault of a request that it refused therefore.
+    pub(super) fn session_lost(&self) -> Error {
+        self.legacy().is_lost = true;
+        self.unreachable("it has forgotten our session", false)
+    }
+
+    /// Ends the session if it is lost; after what was refused was told, which is known not to have run.
+    pub(super) async fn end_if_lost(&self) {
+        let is_lost = self.legacy().is_lost;
+        if is_lost {
             self.put(Incoming::Over("forgot our session".to_owned())).await;
         }
-        self.unreachable("it has forgotten our session", false)
     }
 
     pub(super) fn unreachable(&self, what: &str, was_sent: bool) -> Error {

@@ -84,7 +84,7 @@ fn headers_are_read_at_the_start_and_a_remote_server_gets_no_environment() {
     assert_eq!((&server.refusal, &headers[..]), (&None, &[("B".to_owned(), "k3yk3y".to_owned())][..]));
     let late: Vec<&str> = server.late_env.variables.iter().map(|one| one.name.as_str()).collect();
     assert_eq!((late, server.late_env.files.len()), (vec!["Authorization"], 0));
-    std::fs::write(world.dir.path().join("token"), "of-the-file\n").unwrap();
+    fs::write(world.dir.path().join("token"), "of-the-file\n").unwrap();
     let complete = server.late_env.complete(headers).unwrap().env;
     assert_eq!(complete[0], ("Authorization".to_owned(), "Bearer of-the-file".to_owned()));
 }

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 mod adopted_env;
+mod authorizers;
 mod behind;
 mod build;
 mod care;

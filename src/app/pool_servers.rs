@@ -11,6 +11,7 @@ use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, 
 use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Learned, Policy, PoolServer, Probe, StartMode, Watched};
 use crate::upstream::{CommandRules, Endpoint, Era, Limits, Offer, Remote, RemoteKind, Spec};
 
+use super::authorizers::authorizer;
 use super::build::key;
 use super::demand::demand;
 
@@ -26,7 +27,7 @@ pub(super) fn pool_servers(
     known_eras: &BTreeMap<ServerKey, Era>,
 ) -> Vec<PoolServer> {
     let era = |server: &ServerConfig| known_eras.get(&key(server)).copied();
-    let spec = |server: &ServerConfig| spec(server, &config.settings, inherited(server), commands.clone());
+    let spec = |server: &ServerConfig| spec(config, server, inherited(server), commands.clone());
     servers.iter().map(|server| pool_server(config, server, spec(server), era(server))).collect()
 }
 
@@ -83,8 +84,8 @@ fn pool_server(config: &Config, server: &ServerConfig, spec: Spec, era: Option<E
 }
 
 fn spec(
+    config: &Config,
     server: &ServerConfig,
-    settings: &Settings,
     inherited_env: Vec<(String, String)>,
     commands: Arc<CommandRules>,
 ) -> Spec {
@@ -94,7 +95,7 @@ fn spec(
     };
     Spec {
         server: server.name.clone(),
-        endpoint: endpoint(server),
+        endpoint: endpoint(config, server),
         offer: Offer::default(),
         command,
         args,
@@ -104,11 +105,11 @@ fn spec(
         inherited_env,
         cwd,
         stderr_sink: None,
-        demand: demand(server, settings),
+        demand: demand(server, &config.settings),
     }
 }
 
-fn endpoint(server: &ServerConfig) -> Endpoint {
+fn endpoint(config: &Config, server: &ServerConfig) -> Endpoint {
     match &server.launch {
         Launch::Child { .. } => Endpoint::Child,
         Launch::Remote { url, headers, kind } => Endpoint::Remote(Remote {
@@ -119,7 +120,8 @@ fn endpoint(server: &ServerConfig) -> Endpoint {
                 config::RemoteKind::Http => RemoteKind::Http,
                 config::RemoteKind::Sse => RemoteKind::Sse,
             },
-            authorizer: None,
+            authorizer: authorizer(config, server),
+            private_hosts: server.private_hosts.clone(),
         }),
     }
 }
@@ -138,6 +140,7 @@ fn identity(server: &ServerConfig, settings: &Settings, balance: Balance, inheri
     hash.update(format!("{:?} {:?}", server.start_timeout, server.list_timeout));
     hash.update(format!("{:?} {:?}", server.call_timeout, server.idle_timeout));
     hash.update(server.refusal.as_ref().map_or_else(String::new, ToString::to_string));
+    hash.update(format!("{:?} {:?}", server.oauth, server.private_hosts));
     let headers: &[(String, String)] = match &server.launch {
         Launch::Child { .. } => &[],
         Launch::Remote { headers, .. } => headers,

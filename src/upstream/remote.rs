@@ -28,6 +28,8 @@ pub struct Remote {
     pub kind: RemoteKind,
     /// Who gives the right to ask it, if anybody.
     pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// Hosts beside its own that may have private addresses.
+    pub private_hosts: Vec<String>,
 }
 
 impl fmt::Debug for Remote {

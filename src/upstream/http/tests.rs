@@ -15,7 +15,8 @@ use crate::upstream::*;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn spec(url: String) -> Spec {
-    let remote = Remote { url, headers: Vec::new(), kind: RemoteKind::Any, authorizer: None };
+    let remote =
+        Remote { url, headers: Vec::new(), kind: RemoteKind::Any, authorizer: None, private_hosts: Vec::new() };
     Spec {
         server: ServerName::parse("far").unwrap(),
         endpoint: Endpoint::Remote(remote),

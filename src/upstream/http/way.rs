@@ -85,7 +85,7 @@ pub(super) async fn open(
 ) -> Result<(Arc<Way>, mpsc::UnboundedReceiver<Events>), Error> {
     let unusable = |what: String| Error::Unreachable { server: server.clone(), what, was_sent: false };
     let url = Url::parse(&remote.url).map_err(|fault| unusable(format!("its `url` is no address: {fault}")))?;
-    let rules = web::Rules::for_server(&url, &[]);
+    let rules = web::Rules::for_server(&url, &remote.private_hosts);
     rules.check(&url).map_err(|fault| faults::of_web(server, &fault))?;
     let headers = headers(&remote.headers).map_err(unusable)?;
     let timeouts = web::Timeouts { connect: CONNECT_TIMEOUT, answer: ANSWER_TIMEOUT, silence: None };

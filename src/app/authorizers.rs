@@ -1,0 +1,66 @@
+//! The right to use remote servers, for the sessions with them. What a login needs to know is read when it is first wanted:
+//! it may stand in the keyring, and most servers need none.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::config::{Config, Launch, ServerConfig};
+use crate::domain::error_chain;
+use crate::oauth::{Consent, Store, StoredAuthorizer};
+use crate::upstream::{AuthFault, Authorizer, Challenge};
+
+use super::logins::{credentials, login_target};
+use super::now_ms;
+
+/// Whoever gives requests to this server their right. `None`: it is a program, or its entry brings a right of its own.
+pub(super) fn authorizer(config: &Config, server: &ServerConfig) -> Option<Arc<dyn Authorizer>> {
+    let Launch::Remote { headers, .. } = &server.launch else { return None };
+    let has_own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        || server.late_env.has("Authorization")
+        || server.late_env.has("authorization");
+    let late = Late { server: server.clone(), store: credentials(config), stored: OnceCell::new() };
+    (!has_own).then(|| Arc::new(late) as Arc<dyn Authorizer>)
+}
+
+struct Late {
+    server: ServerConfig,
+    store: Store,
+    stored: OnceCell<StoredAuthorizer>,
+}
+
+impl fmt::Debug for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Late").field("server", &self.server.name).finish_non_exhaustive()
+    }
+}
+
+impl Late {
+    async fn stored(&self) -> Result<&StoredAuthorizer, AuthFault> {
+        let make = || async {
+            let server = self.server.clone();
+            let read = tokio::task::spawn_blocking(move || login_target(&server)).await;
+            let broken = || AuthFault { message: "reading the login broke off".to_owned(), needs_login: false };
+            let target = read.map_err(|_| broken())?;
+            let target = target.map_err(|fault| AuthFault { message: error_chain(&fault), needs_login: false })?;
+            Ok(StoredAuthorizer::new(target, self.store.clone(), Consent::Ask, now_ms))
+        };
+        self.stored.get_or_try_init(make).await
+    }
+}
+
+impl Authorizer for Late {
+    fn authorization(&self) -> Pin<Box<dyn Future<Output = Result<Option<String>, AuthFault>> + Send + '_>> {
+        Box::pin(async { self.stored().await?.authorization().await })
+    }
+
+    fn refused<'a>(
+        &'a self,
+        challenge: &'a Challenge,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, AuthFault>> + Send + 'a>> {
+        Box::pin(async { self.stored().await?.refused(challenge).await })
+    }
+}

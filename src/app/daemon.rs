@@ -17,6 +17,7 @@ use crate::gateway::local::{Checks, Limits, Presence, Service, listen};
 use crate::local_socket::{Build, Environment, Lock, Place, bind};
 
 use super::behind::Behind;
+use super::http::{Listening, Opened};
 use super::{AdoptedEnv, Ancestry, App, Error};
 
 /// Between two looks whether calls are still in flight, when told to stop.
@@ -35,6 +36,8 @@ pub struct DaemonOptions {
     pub build: Build,
     /// Never leave for want of clients.
     pub stays: bool,
+    /// Who started it wants it to listen for HTTP clients: it does not start without, and makes no room for a newer build.
+    pub must_serve_http: bool,
     /// Where its log goes, if to a file.
     pub log: Option<PathBuf>,
     /// What the configuration was read with, to read it anew.
@@ -50,11 +53,12 @@ pub async fn serve_daemon(
     config: &Config,
     env: Arc<AdoptedEnv>,
     options: DaemonOptions,
-    ready: impl FnOnce(),
+    ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     let ancestry = Ancestry::of(config, env.as_ref());
     ancestry.check()?;
     let signals = Signals::follow()?;
+    let http = open_http(config, options.must_serve_http).await?;
     let app = Arc::new(App::build(config, env.as_ref())?);
     for warning in &app.warnings {
         tracing::warn!("{warning}");
@@ -73,13 +77,23 @@ pub async fn serve_daemon(
         options.build.clone(),
         options.log.clone(),
     ));
-    ready();
-    tracing::info!(pid = std::process::id(), socket = %options.place.socket().display(), "the daemon is ready");
+    let tasks = TaskTracker::new();
+    let address = http.as_ref().map(|http| http.address);
+    if let Some(http) = http {
+        let until = (service.stop.clone(), service.end.clone());
+        http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
+    }
+    if options.must_serve_http {
+        service.presence.send_modify(|presence| presence.pins += 1);
+    }
+    ready(Listening { http: address });
+    let socket = options.place.socket();
+    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?address, "the daemon is ready");
 
     let hard = CancellationToken::new();
     let signals = tokio::spawn(signals.run(service.stop.clone(), hard.clone()));
-    let tasks = TaskTracker::new();
-    let idle_exit = (!options.stays).then_some(config.settings.daemon.idle_exit);
+    // Nothing starts it again for a client that comes over HTTP.
+    let idle_exit = (!options.stays && address.is_none()).then_some(config.settings.daemon.idle_exit);
     tokio::select! {
         () = listen(service.clone(), listener, tasks.clone()) => {}
         why = nobody_left(service.presence.subscribe(), idle_exit, || app.operations.keeps_servers()) => tracing::info!("{why}"),
@@ -103,6 +117,18 @@ pub async fn serve_daemon(
     behind.end().await;
     tracing::info!("the daemon leaves");
     Ok(())
+}
+
+/// Listens for HTTP clients. A daemon that was not started for them serves the others without.
+async fn open_http(config: &Config, is_needed: bool) -> Result<Option<Opened>, Error> {
+    match Opened::of(&config.settings.http).await {
+        Ok(opened) => Ok(opened),
+        Err(fault) if is_needed => Err(fault.into()),
+        Err(fault) => {
+            tracing::error!(error = error_chain(&fault), "no client is served over HTTP");
+            Ok(None)
+        }
+    }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -14,11 +14,13 @@ mod demand;
 mod events;
 mod guard;
 mod health;
+mod http;
 mod logins;
 mod pool_servers;
 mod quarantine;
 mod reload;
 mod run;
+mod serve_http;
 
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;
@@ -29,5 +31,7 @@ pub use clock::now_ms;
 pub use daemon::{DaemonOptions, serve_daemon};
 pub use demand::sandbox_level;
 pub use guard::{Ancestry, Recursion};
+pub use http::Listening;
 pub use logins::{LoginError, credentials, login_target};
 pub use run::{Error, serve_stdio};
+pub use serve_http::serve_http;

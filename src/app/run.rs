@@ -22,6 +22,9 @@ pub enum Error {
     /// The socket cannot be had.
     #[error(transparent)]
     Socket(#[from] crate::local_socket::Error),
+    /// Clients cannot be served over HTTP.
+    #[error(transparent)]
+    Http(#[from] crate::gateway::http::Error),
     /// There is no such profile.
     #[error("{0}")]
     Profile(String),
@@ -67,12 +70,20 @@ pub async fn serve_stdio(
 }
 
 /// The profiles that the settings name.
-pub(super) fn profiles(_config: &Config) -> mcp::Profiles {
-    mcp::Profiles::default()
+pub(super) fn profiles(config: &Config) -> mcp::Profiles {
+    let named = config.profiles.iter().map(|said| {
+        let selection =
+            mcp::Selection { servers: said.servers.clone(), tools: said.tools.clone(), is_bare: !said.prefix };
+        (
+            said.name.clone(),
+            Arc::new(mcp::Profile { view: mcp::View::Direct(selection), inline_bytes_max: said.inline_bytes_max }),
+        )
+    });
+    mcp::Profiles { named: named.collect() }
 }
 
 /// Cancels on the first signal that asks us to end.
-async fn cancel_on_signal(stop: CancellationToken) {
+pub(super) async fn cancel_on_signal(stop: CancellationToken) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

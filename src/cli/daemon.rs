@@ -118,8 +118,8 @@ async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exi
     app::serve_daemon(
         &config,
         env,
-        DaemonOptions { place, lock, build, stays: args.stay, log, request: global.request() },
-        || {},
+        DaemonOptions { place, lock, build, stays: args.stay, must_serve_http: false, log, request: global.request() },
+        |_| {},
     )
     .await?;
     Ok(Exit::Done)
@@ -138,20 +138,24 @@ async fn detached(global: &Global, args: &DaemonArgs, report: &mut Report) -> an
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
     warn(&config);
     let log = Some(config.settings.log.file.clone().unwrap_or(own_log));
-    let options = DaemonOptions { place, lock, build, stays: args.stay, log, request: global.request() };
-    app::serve_daemon(&config, env, options, || report.tell(&Ready::Listening)).await?;
+    let options =
+        DaemonOptions { place, lock, build, stays: args.stay, must_serve_http: false, log, request: global.request() };
+    app::serve_daemon(&config, env, options, |_| report.tell(&Ready::Listening)).await?;
     Ok(Exit::Done)
 }
 
 /// The configuration, and where a daemon of it listens.
-fn configured(global: &Global, env: &Arc<AdoptedEnv>) -> anyhow::Result<(Config, crate::local_socket::Place)> {
+pub(super) fn configured(
+    global: &Global,
+    env: &Arc<AdoptedEnv>,
+) -> anyhow::Result<(Config, crate::local_socket::Place)> {
     let config = config::load(&global.request(), env.as_ref())?;
     let place = Identity::of(global, &config.home, &ProcessEnv).place(&config.settings.daemon, &ProcessEnv)?;
     place.prepare()?;
     Ok((config, place))
 }
 
-fn warn(config: &Config) {
+pub(super) fn warn(config: &Config) {
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }

@@ -27,6 +27,9 @@ mod replay;
 mod secrets;
 mod serve;
 #[cfg(unix)]
+mod serve_daemon;
+mod serve_http;
+#[cfg(unix)]
 mod servers;
 mod service;
 mod test;
@@ -68,7 +71,7 @@ const BLOCKING_THREADS_MAX: usize = 8;
 struct CommandLine {
     #[command(flatten)]
     global: Global,
-    /// Serve this one client without a daemon, everything in one process [env: MCPORCH_STANDALONE]
+    /// Serve this one client (or those of `serve`) without a daemon, everything in one process [env: MCPORCH_STANDALONE]
     #[arg(long)]
     standalone: bool,
     /// What this client sees: direct (all tools by their own names), p/NAME (a profile of the settings) or s/SERVER (one server
@@ -136,6 +139,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Check that requests go to the tools that routes files expect
     Test(test::TestArgs),
+    /// Serve clients over HTTP (and all others of this home), in the foreground
+    Serve(serve_http::ServeArgs),
     /// Run the daemon that serves all clients, in the foreground
     #[cfg(unix)]
     Daemon(daemon::DaemonArgs),
@@ -301,6 +306,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
     }
     match line.command {
         None => serve::serve(&global, &line.profile, is_resumed).await,
+        Some(Command::Serve(args)) => serve_http::serve(&global, &args, line.standalone).await,
         #[cfg(unix)]
         Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
         #[cfg(unix)]

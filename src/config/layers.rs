@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::{did_you_mean, nearest};
 
 use super::home::{Home, set};
+use super::profiles::{self, ProfileSettings, WrittenProfiles};
 use super::settings_file::{self, SettingsFile};
 use super::tool_overrides::{self, ToolOverride, WrittenOverrides};
 use super::{Env, Fault, Request, SettingValue, Settings, below, command_rules, expand, read, toml_text};
@@ -19,6 +20,7 @@ pub(super) struct Layered {
     pub(super) settings: Settings,
     pub(super) values: Vec<SettingValue>,
     pub(super) tool_overrides: Vec<ToolOverride>,
+    pub(super) profiles: Vec<ProfileSettings>,
     pub(super) warnings: Vec<Fault>,
 }
 
@@ -57,11 +59,15 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     for folder in &mut settings.sandbox.write_folders {
         *folder = expand::tilde_path(folder, env);
     }
+    settings.http.bearer_key_file =
+        settings.http.bearer_key_file.map(|path| below(&home.config(), expand::tilde_path(&path, env)));
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
     let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
     values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
+    values.extend(layers.profiles.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
     let tool_overrides = layers.tool_overrides.finished();
-    Ok(Layered { settings, values, tool_overrides, warnings: layers.warnings })
+    let profiles = layers.profiles.finished();
+    Ok(Layered { settings, values, tool_overrides, profiles, warnings: layers.warnings })
 }
 
 /// Whether any layer above the defaults may have a setting of this section: looked for as a word, so it may say yes in
@@ -126,6 +132,7 @@ impl Slot {
 struct Layers {
     slots: Vec<Slot>,
     tool_overrides: WrittenOverrides,
+    profiles: WrittenProfiles,
     warnings: Vec<Fault>,
     faults: Vec<Fault>,
 }
@@ -167,6 +174,10 @@ impl Layers {
         for entry in entries {
             if entry.section.as_deref() == Some(tool_overrides::SECTION) {
                 self.tool_overrides.read_entry(&path, &entry);
+                continue;
+            }
+            if entry.section.as_deref() == Some(profiles::SECTION) {
+                self.profiles.read_entry(&path, &entry);
                 continue;
             }
             let source = Source::File { path: path.clone(), line: entry.line };
@@ -266,7 +277,8 @@ impl Layers {
         }
         if !self.slots.iter().any(|slot| slot.section == section) {
             let wanted = if section.is_empty() { key } else { section };
-            let sections = self.slots.iter().map(|slot| slot.section.as_str()).chain([tool_overrides::SECTION]);
+            let sections =
+                self.slots.iter().map(|slot| slot.section.as_str()).chain([tool_overrides::SECTION, profiles::SECTION]);
             if let Some(known) = nearest(wanted, sections) {
                 return format!("did you mean section [{known}]?");
             }
@@ -279,6 +291,8 @@ impl Layers {
         self.tool_overrides.compare();
         self.warnings.append(&mut self.tool_overrides.warnings);
         self.faults.append(&mut self.tool_overrides.faults);
+        self.warnings.append(&mut self.profiles.warnings);
+        self.faults.append(&mut self.profiles.faults);
         let pairs = [
             (("servers", "call_timeout_s"), ("servers", "call_ceiling_s"), 1),
             (("servers", "restart_backoff_ms"), ("servers", "restart_backoff_max_s"), 1000),

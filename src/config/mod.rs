@@ -16,6 +16,7 @@ mod known_servers;
 mod layers;
 mod needs;
 mod oauth;
+mod profiles;
 mod read;
 mod recursion;
 mod registry;
@@ -26,6 +27,7 @@ mod server;
 mod settings;
 mod settings_care;
 mod settings_file;
+mod settings_http;
 mod settings_results;
 #[cfg(test)]
 mod settings_tests;
@@ -45,6 +47,7 @@ pub use fault::Fault;
 pub use home::Home;
 pub use known_servers::{known_hints, known_tool_hints};
 pub use oauth::OAuth;
+pub use profiles::ProfileSettings;
 pub use sandbox::{Sandbox, SandboxFallback, SandboxLevel, SandboxSettings};
 pub use server::{
     Balance, HealthCheck, HealthMethod, InheritEnv, Launch, Orchestrator, Origin, RemoteKind, Resources, ServerConfig,
@@ -56,6 +59,7 @@ pub use settings::{
 };
 
 pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
+pub use settings_http::HttpSettings;
 pub use settings_results::ResultsSettings;
 pub use tool_overrides::ToolOverride;
 
@@ -85,6 +89,8 @@ pub struct Config {
     pub values: Vec<SettingValue>,
     /// What the operator says about single tools, in the order of the settings file; each pattern once.
     pub tool_overrides: Vec<ToolOverride>,
+    /// Views that the operator made, in the order of the settings file; each name once.
+    pub profiles: Vec<ProfileSettings>,
     /// The servers, in the order of their files. One with a `refusal` must not be started.
     pub servers: Vec<ServerConfig>,
     /// The `orchestrator` blocks of the registry files that have one.
@@ -175,6 +181,7 @@ pub fn load(request: &Request, env: &dyn Env) -> Result<Config, Error> {
         settings: layered.settings,
         values: layered.values,
         tool_overrides: layered.tool_overrides,
+        profiles: layered.profiles,
         servers: registry.servers,
         orchestrators: registry.orchestrators,
         warnings,

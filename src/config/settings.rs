@@ -14,6 +14,7 @@ use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
 };
+use super::settings_http::HttpSettings;
 use super::settings_results::ResultsSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub learning: LearningSettings,
     /// The process that serves all clients.
     pub daemon: DaemonSettings,
+    /// Serving over HTTP.
+    pub http: HttpSettings,
     /// The log.
     pub log: LogSettings,
     /// The logs of servers.
@@ -396,6 +399,7 @@ impl From<SettingsFile> for Settings {
             history: file.history.into(),
             learning: file.learning.into(),
             daemon: file.daemon.into(),
+            http: file.http.into(),
             log: file.log.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),

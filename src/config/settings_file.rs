@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
 use super::settings_care::{AlertsFile, ServerLogsFile};
+use super::settings_http::HttpFile;
 use super::settings_results::ResultsFile;
-use super::{layers, tool_overrides};
+use super::{layers, profiles, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,6 +44,8 @@ pub(super) struct SettingsFile {
     pub(super) learning: LearningFile,
     /// The process that serves all clients of a user.
     pub(super) daemon: DaemonFile,
+    /// Serving clients over HTTP.
+    pub(super) http: HttpFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
     /// What is kept of each server's stderr and of its story.
@@ -432,9 +435,10 @@ pub(super) fn schema() -> Value {
             }
         }
     }
-    // Not derived: it has no defaults, and its keys are names of tools.
+    // Not derived: they have no defaults, and their keys are names of tools and profiles.
     if let Some(sections) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         sections.insert(tool_overrides::SECTION.to_owned(), tool_overrides::schema());
+        sections.insert(profiles::SECTION.to_owned(), profiles::schema());
     }
     schema
 }

@@ -21,8 +21,8 @@ pub struct OpContext {
     pub caller: CallerId,
     /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
     pub is_anonymous: bool,
-    /// Who owns what is kept for him, where that is not he himself: all who come with the same key, say.
-    pub owner: Option<u64>,
+    /// Who owns what is kept for one who cannot be told apart otherwise: the same for all who show the same key.
+    pub principal: u64,
     /// What a server may ask of him, and how it is told.
     pub behind: Behind,
     /// A result with more text than that, in bytes, is kept and given as a handle; `None` and 0 hand over all.
@@ -30,10 +30,11 @@ pub struct OpContext {
 }
 
 impl OpContext {
-    /// Who owns what is kept for the caller.
+    /// Who alone is given what is kept for this caller. Of anonymous ones all who share a principal, so what is kept must have a
+    /// name that nobody guesses.
     #[must_use]
     pub fn owner(&self) -> u64 {
-        self.owner.unwrap_or(self.caller.0)
+        if self.is_anonymous { self.principal } else { self.caller.0 }
     }
 }
 

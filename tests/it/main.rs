@@ -12,6 +12,10 @@ mod doctor;
 mod faults;
 mod harness;
 mod homes;
+#[cfg(unix)]
+mod http;
+#[cfg(unix)]
+mod http_access;
 mod isolation;
 mod learning;
 mod protocol;

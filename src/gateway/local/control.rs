@@ -157,6 +157,7 @@ fn about(service: &Service) -> Value {
         "uptime_s": service.started.elapsed().as_secs(),
         "clients": presence.clients,
         "pins": presence.pins,
+        "keeps_servers": service.operations.keeps_servers(),
         "calls_in_flight": service.calls.load(std::sync::atomic::Ordering::Relaxed),
         "log": service.log,
     })

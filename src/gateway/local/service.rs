@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -76,7 +76,6 @@ pub struct Service {
     pub end: CancellationToken,
     /// When it started.
     pub started: Instant,
-    callers: AtomicU64,
 }
 
 impl fmt::Debug for Service {
@@ -111,12 +110,11 @@ impl Service {
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
             started: Instant::now(),
-            callers: AtomicU64::new(1),
         }
     }
 
     pub(super) fn next_caller(&self) -> CallerId {
-        CallerId(self.callers.fetch_add(1, Ordering::Relaxed))
+        self.front.next_caller()
     }
 
     /// Whether nobody would miss it: no client, no call, nobody who asked it to stay.

@@ -19,7 +19,8 @@ const HOP_KEYS: &[&str] = &[
 ];
 
 /// A request.
-pub(super) struct Asked<'a> {
+#[derive(Debug)]
+pub struct Asked<'a> {
     /// Raw JSON.
     pub(super) id: &'a str,
     pub(super) method: &'a str,
@@ -87,6 +88,28 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.method
+    }
+
+    /// The revision that the request says in its `_meta`; one that does is of the stateless ones.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The value at a path below the params, parsed; `None` when there is nothing or `null`.
+    #[must_use]
+    pub fn value_at(&self, path: &[&str]) -> Option<serde_json::Value> {
+        let mut raw = self.params?.get();
+        for name in path {
+            raw = Members::parse(raw).ok()?.member(name)?;
+        }
+        serde_json::from_str(raw).ok().filter(|value: &serde_json::Value| !value.is_null())
+    }
+
     pub(super) fn is_modern(&self) -> bool {
         self.version.is_some()
     }
@@ -101,7 +124,8 @@ impl<'a> Asked<'a> {
     }
 
     /// A member of the params that is a text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
         let params = Members::parse(self.params?.get()).ok()?;
         serde_json::from_str(params.member(name)?).ok()
     }

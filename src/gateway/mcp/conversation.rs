@@ -2,8 +2,8 @@
 //! gets. A connection over pipes, a session over HTTP, and each request of the stateless revisions over HTTP is one.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::{Tool, ToolKey};
 use crate::operations::{CallerId, OpContext, Operations};
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
 use crate::wire::{Envelope, EnvelopeKind, Members};
@@ -37,6 +38,15 @@ pub(super) const INTERNAL_ERROR: i64 = -32603;
 /// `UnsupportedProtocolVersionError` of 2026-07-28.
 pub(super) const UNSUPPORTED_VERSION: i64 = -32022;
 
+/// Why a request is not taken: what came beside it says something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The code of the error.
+    pub code: i64,
+    /// For people.
+    pub message: String,
+}
+
 /// Bounds of one client.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientLimits {
@@ -55,6 +65,7 @@ pub struct Front {
     pub(super) direct: direct::Names,
     /// How many conversations hear of one resource.
     pub(super) subscribed: Mutex<HashMap<(String, String), usize>>,
+    next_caller: AtomicU64,
 }
 
 impl std::fmt::Debug for Front {
@@ -114,7 +125,13 @@ impl Front {
             dialogues: Arc::new(Dialogues::new()),
             direct: direct::Names::default(),
             subscribed: Mutex::default(),
+            next_caller: AtomicU64::new(1),
         })
+    }
+
+    /// A caller that nobody was before.
+    pub fn next_caller(&self) -> CallerId {
+        CallerId(self.next_caller.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A conversation that nothing was said in. `outlet` takes what belongs to no request. It ends with `stop`, or with
@@ -171,6 +188,16 @@ impl Conversation {
 
     /// The same for a message that was taken apart.
     pub fn receive_envelope(self: &Arc<Self>, envelope: &Envelope<'_>, exchange: &Arc<dyn Exchange>) {
+        self.receive_checked(envelope, exchange, &|_| Ok(()));
+    }
+
+    /// The same, where something that came beside a request must agree with it: `check` says what does not.
+    pub fn receive_checked(
+        self: &Arc<Self>,
+        envelope: &Envelope<'_>,
+        exchange: &Arc<dyn Exchange>,
+        check: &dyn Fn(&Asked<'_>) -> Result<(), Mismatch>,
+    ) {
         match envelope.kind() {
             EnvelopeKind::Request => {}
             EnvelopeKind::Notification => return self.notified(envelope),
@@ -187,7 +214,10 @@ impl Conversation {
         let id = envelope.id.map_or("null", RawValue::get);
         let method = envelope.method.as_deref().unwrap_or_default();
         match Asked::read(id, method, envelope.params) {
-            Ok(asked) => self.answer_request(&asked, exchange),
+            Ok(asked) => match check(&asked) {
+                Ok(()) => self.answer_request(&asked, exchange),
+                Err(Mismatch { code, message }) => refuse(exchange, code, &message, None),
+            },
             Err(what) => refuse(exchange, INVALID_PARAMS, &what, None),
         }
     }
@@ -374,6 +404,20 @@ impl Conversation {
         self.profile.inline_bytes_max.unwrap_or_else(|| self.front.operations.inline_bytes_max())
     }
 
+    /// A tool by the name that it has in this view, if it is known.
+    #[must_use]
+    pub fn find_tool(&self, name: &str) -> Option<Arc<Tool>> {
+        match &self.profile.view {
+            View::Routed => None,
+            View::Direct(selection) => direct::find_tool(&self.front, selection, name),
+            View::Server(server) => {
+                let known = self.front.operations.known_now();
+                let key = ToolKey { server: server.clone(), tool: name.to_owned() };
+                known.snapshot.find(&key).map(|row| known.snapshot.entries()[row].tool.clone())
+            }
+        }
+    }
+
     /// What is known once the catalog was read, or what there is.
     pub(super) async fn listed(&self) -> Arc<crate::reconcile::Known> {
         let operations = &self.front.operations;
@@ -419,8 +463,8 @@ impl Conversation {
         let progress = asked.progress_token.clone().map(|token| progress_sink(exchange.clone(), token));
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
-        let owner = is_anonymous.then(|| owner(&self.caller.principal));
-        (OpContext { cancel, progress, caller, is_anonymous, owner, behind, inline_bytes_max }, exchange)
+        let principal = principal_number(&self.caller.principal);
+        (OpContext { cancel, progress, caller, is_anonymous, principal, behind, inline_bytes_max }, exchange)
     }
 
     /// What a client who comes back must ask for.
@@ -523,6 +567,13 @@ impl Exchange for Held {
         self.let_go();
         self.inner.leave();
     }
+}
+
+/// A number for a principal that is no caller's.
+fn principal_number(principal: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    principal.hash(&mut hasher);
+    hasher.finish() | 1 << 63
 }
 
 /// Methods that the revision of the request does not have.

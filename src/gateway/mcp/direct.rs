@@ -103,6 +103,11 @@ pub(super) fn list_text(front: &Front, known: &Arc<Known>, selection: &Selection
     front.direct.table(known, selection).list.clone()
 }
 
+/// The tool of that name in a view.
+pub(super) fn find_tool(front: &Front, selection: &Selection, name: &str) -> Option<Arc<Tool>> {
+    front.direct.table(&front.operations.known_now(), selection).by_name.get(name).cloned()
+}
+
 /// The answer to `initialize`.
 pub(super) fn initialized(version: Option<&str>) -> Value {
     json!({

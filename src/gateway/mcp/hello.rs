@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 /// Revisions with an `initialize` handshake, oldest first.
-pub(super) const LEGACY_VERSIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+pub const LEGACY_VERSIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// The last of them.
 const NEWEST_LEGACY: &str = "2025-11-25";
 /// Stateless revisions, oldest first.
-pub(super) const MODERN_VERSIONS: &[&str] = &["2026-07-28"];
+pub const MODERN_VERSIONS: &[&str] = &["2026-07-28"];
 
 /// Key of the version in a request's `_meta`.
-pub(super) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// Key of the client's name in a request's `_meta`.
 pub(super) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 /// Key of what the client can do.

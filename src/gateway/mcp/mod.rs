@@ -27,9 +27,11 @@ mod stdio;
 mod tests;
 mod told;
 
+pub use asked::Asked;
 pub use client::{Session, front, serve};
-pub use conversation::{Caller, ClientLimits, Conversation, Front};
+pub use conversation::{Caller, ClientLimits, Conversation, Front, Mismatch};
 pub use exchange::{Exchange, Outlet, Said};
+pub use hello::{LEGACY_VERSIONS, META_VERSION, MODERN_VERSIONS};
 pub use profile::{Profile, Profiles, Selection, View};
 #[cfg(unix)]
 pub use stdio::streams_over;

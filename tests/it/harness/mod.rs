@@ -1,5 +1,8 @@
 //! Homes, registries and clients for the tests. The only code here that knows command lines and wire formats.
 
+#[cfg(unix)]
+pub(crate) mod http;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};

@@ -1,0 +1,126 @@
+//! Serving over HTTP, as the settings say it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, HttpSettings};
+use crate::gateway::http::{self, Access, Error, Keys, Limits, Service};
+use crate::gateway::mcp::{Front, Profiles};
+
+/// Descriptors beside those of connections. A guess: three for each of many servers, and files.
+const DESCRIPTORS_BESIDE: u64 = 1024;
+
+/// What clients can connect to.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// Where it listens for HTTP, with its real port.
+    pub http: Option<SocketAddr>,
+}
+
+/// An address that is listened on, and who may come.
+#[derive(Debug)]
+pub(super) struct Opened {
+    listener: TcpListener,
+    access: Access,
+    /// The address, with its real port.
+    pub(super) address: SocketAddr,
+}
+
+impl Opened {
+    /// Listens, if the settings say so.
+    ///
+    /// # Errors
+    /// When the address cannot be had, others could reach it without a key, or the keys cannot be read.
+    pub(super) async fn of(settings: &HttpSettings) -> Result<Option<Self>, Error> {
+        let Some(listen) = &settings.listen else { return Ok(None) };
+        let address = parse(listen)?;
+        let keys = settings.bearer_key_file.as_deref().map(Keys::read).transpose()?;
+        if !address.ip().to_canonical().is_loopback() && keys.is_none() {
+            return Err(Error::Open(address));
+        }
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+        let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
+        let (allowed_hosts, allowed_origins) = (settings.allowed_hosts.clone(), settings.allowed_origins.clone());
+        Ok(Some(Self { listener, access: Access { allowed_hosts, allowed_origins, keys }, address }))
+    }
+
+    /// Takes connections from now on, in `tasks`, until `stop`; `end` ends those that are left.
+    pub(super) fn serve(
+        self,
+        config: &Config,
+        front: Arc<Front>,
+        profiles: Profiles,
+        (stop, end): (CancellationToken, CancellationToken),
+        tasks: &TaskTracker,
+    ) {
+        let limits = limits(config);
+        make_room(limits.connections_max);
+        let service = Service::new(front, profiles, limits, self.access, (stop, end), tasks.clone());
+        tasks.spawn(http::listen(service, self.listener));
+    }
+}
+
+/// `ADDRESS:PORT`, `localhost:PORT` or `PORT`.
+fn parse(listen: &str) -> Result<SocketAddr, Error> {
+    let loopback = |port: &str| port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    let parsed = listen.parse().ok().or_else(|| loopback(listen.strip_prefix("localhost:").unwrap_or(listen)));
+    parsed.ok_or_else(|| Error::Address(listen.to_owned()))
+}
+
+fn limits(config: &Config) -> Limits {
+    let (http, limits) = (&config.settings.http, &config.settings.limits);
+    Limits {
+        body_bytes_max: limits.client_line_bytes_max,
+        body_timeout: http.body_timeout,
+        idle_timeout: http.idle_timeout,
+        connections_max: http.connections_max,
+        sessions_max: http.sessions_max,
+        session_idle: http.session_idle,
+        streams_per_client_max: http.streams_per_client_max,
+        stream_bytes_max: http.stream_bytes_max,
+        keep_alive: http.keep_alive,
+        calls_in_flight_max: limits.calls_in_flight_max,
+    }
+}
+
+/// Asks the system for as many descriptors as there may be connections: many give 1,024 to who does not ask.
+fn make_room(connections_max: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let now = getrlimit(Resource::Nofile);
+        let wanted = connections_max as u64 + DESCRIPTORS_BESIDE;
+        let wanted = now.maximum.map_or(wanted, |most| wanted.min(most));
+        if now.current.is_some_and(|current| current < wanted) {
+            let asked = Rlimit { current: Some(wanted), maximum: now.maximum };
+            if let Err(fault) = setrlimit(Resource::Nofile, asked) {
+                tracing::warn!(error = %fault, "there may be fewer HTTP connections than http.connections_max");
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _unlimited = (connections_max, DESCRIPTORS_BESIDE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn an_address_is_read_in_three_ways() {
+        let check = |listen: &str, expected: Option<&str>| {
+            assert_eq!(parse(listen).ok().map(|address| address.to_string()).as_deref(), expected, "{listen}");
+        };
+        check("127.0.0.1:0", Some("127.0.0.1:0"));
+        check("[::1]:80", Some("[::1]:80"));
+        check("localhost:80", Some("127.0.0.1:80"));
+        check("8080", Some("127.0.0.1:8080"));
+        check("example.com:80", None);
+        check("localhost", None);
+        check("127.0.0.1:99999", None);
+    }
+}

@@ -1,0 +1,82 @@
+//! `mcporch serve`: clients that come over HTTP, in the foreground; where there is a daemon, as that.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::{self, Listening};
+use crate::config::{self, Config, ProcessEnv};
+use crate::telemetry;
+
+use super::Global;
+use super::exit_code::Exit;
+use super::output::Out;
+
+/// Where it listens when nothing is said.
+const USUAL: &str = "127.0.0.1:8080";
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 is any free one [default: http.listen of the settings, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<String>,
+    /// File with the keys of clients, one on each line: NAME:KEY or KEY
+    #[arg(long, value_name = "FILE")]
+    bearer_key_file: Option<PathBuf>,
+    /// A further name that this machine is called by; repeatable
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+    /// A web page that may call, such as https://app.example; repeatable
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+}
+
+impl ServeArgs {
+    /// What the command line says wins over the settings.
+    pub(super) fn apply(&self, config: &mut Config) {
+        let http = &mut config.settings.http;
+        http.listen = self.http.clone().or(http.listen.take()).or_else(|| Some(USUAL.to_owned()));
+        http.bearer_key_file = self.bearer_key_file.clone().or(http.bearer_key_file.take());
+        http.allowed_hosts.extend(self.allow_host.iter().cloned());
+        http.allowed_origins.extend(self.allow_origin.iter().cloned());
+    }
+}
+
+pub(super) async fn serve(global: &Global, args: &ServeArgs, is_alone: bool) -> anyhow::Result<Exit> {
+    #[cfg(unix)]
+    if !is_alone {
+        return super::serve_daemon::serve(global, args).await;
+    }
+    #[cfg(not(unix))]
+    let _always = is_alone;
+    let mut config = config::load(&global.request(), &ProcessEnv)?;
+    args.apply(&mut config);
+    telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    for fault in config.faults() {
+        tracing::warn!("{fault}");
+    }
+    let tell = teller(&config, global.json);
+    app::serve_http(&config, global.request(), Arc::new(ProcessEnv), tell).await?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn teller(config: &Config, is_json: bool) -> impl FnOnce(Listening) + use<> {
+    let profiles: Vec<String> = config.profiles.iter().map(|profile| profile.name.clone()).collect();
+    move |listening| tell(listening, &profiles, is_json)
+}
+
+/// Says where clients find it.
+fn tell(listening: Listening, profiles: &[String], is_json: bool) {
+    let Some(address) = listening.http else { return };
+    let base = format!("http://{address}/mcp");
+    if is_json {
+        let told = json!({"url": base, "pid": std::process::id()});
+        return Out::stdout().line(&told.to_string());
+    }
+    let mut also = vec!["/direct".to_owned()];
+    also.extend(profiles.iter().map(|name| format!("/p/{name}")));
+    also.push("/s/SERVER".to_owned());
+    Out::stderr().line(&format!("mcporch serves {base} (also {})", also.join(", ")));
+}

@@ -1,0 +1,94 @@
+//! The settings of serving over HTTP.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Serving clients over HTTP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpFile {
+    /// Where the daemon listens, `ADDRESS:PORT`; empty does not listen.
+    pub(super) listen: String,
+    /// File with the keys of clients, one on each line: `NAME:KEY` or `KEY`; empty asks for none.
+    pub(super) bearer_key_file: String,
+    /// Further names that the service may be called by, `HOST` or `HOST:PORT`.
+    pub(super) allowed_hosts: Vec<String>,
+    /// Web pages that may call it, such as `https://app.example`.
+    pub(super) allowed_origins: Vec<String>,
+    /// Connections at once.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) connections_max: usize,
+    /// From connecting, or an answer, to the whole head of the next request, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) idle_timeout_s: u64,
+    /// For a whole body, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) body_timeout_s: u64,
+    /// Sessions at once.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) sessions_max: usize,
+    /// A session that nobody uses for that long ends, in seconds.
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub(super) session_idle_s: u64,
+    /// Open streams of one client.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) streams_per_client_max: usize,
+    /// What one stream holds for a client that is slow or away, in bytes.
+    #[schemars(range(min = 4096, max = 1_073_741_824))]
+    pub(super) stream_bytes_max: usize,
+    /// From one sign of life on a silent stream to the next, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) keep_alive_s: u64,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where the daemon listens; `None` does not.
+    pub listen: Option<String>,
+    /// File with the keys of clients; `None` asks for none.
+    pub bearer_key_file: Option<PathBuf>,
+    /// Further names that the service may be called by.
+    pub allowed_hosts: Vec<String>,
+    /// Web pages that may call it.
+    pub allowed_origins: Vec<String>,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// From connecting, or an answer, to the whole head of the next request.
+    pub idle_timeout: Duration,
+    /// For a whole body.
+    pub body_timeout: Duration,
+    /// Sessions at once.
+    pub sessions_max: usize,
+    /// A session that nobody uses for that long ends.
+    pub session_idle: Duration,
+    /// Open streams of one client.
+    pub streams_per_client_max: usize,
+    /// What one stream holds for a client that is slow or away, in bytes.
+    pub stream_bytes_max: usize,
+    /// From one sign of life on a silent stream to the next.
+    pub keep_alive: Duration,
+}
+
+impl From<HttpFile> for HttpSettings {
+    fn from(file: HttpFile) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            listen: Some(file.listen.trim().to_owned()).filter(|listen| !listen.is_empty()),
+            bearer_key_file: Some(file.bearer_key_file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            allowed_hosts: file.allowed_hosts,
+            allowed_origins: file.allowed_origins,
+            connections_max: file.connections_max,
+            idle_timeout: seconds(file.idle_timeout_s),
+            body_timeout: seconds(file.body_timeout_s),
+            sessions_max: file.sessions_max,
+            session_idle: seconds(file.session_idle_s),
+            streams_per_client_max: file.streams_per_client_max,
+            stream_bytes_max: file.stream_bytes_max,
+            keep_alive: seconds(file.keep_alive_s),
+        }
+    }
+}

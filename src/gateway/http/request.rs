@@ -1,0 +1,110 @@
+//! One request: who may come, what he wants to see, and which way it goes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::ORIGIN;
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::gateway::mcp::{Profile, View};
+
+use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
+use super::modern::Sender;
+use super::service::Service;
+use super::{cors, legacy, post};
+
+/// How a connection came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// Our own address.
+    pub(super) here: IpAddr,
+    /// The client's.
+    pub(super) from: IpAddr,
+}
+
+/// Answers a request. Dropped when the client hangs up before that.
+pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
+    let (parts, body) = request.into_parts();
+    let authority = parts.uri.authority().map(Authority::as_str);
+    if let Err(refusal) = service.access.check(&parts.headers, authority, ends.here) {
+        return keep_out(refusal);
+    }
+    let mut response = route(service, &parts, body, ends).await;
+    if let Some(origin) = parts.headers.get(ORIGIN) {
+        cors::open(&mut response, origin.clone());
+    }
+    response
+}
+
+async fn route(service: &Arc<Service>, parts: &Parts, body: Incoming, ends: Ends) -> Response<Reply> {
+    let path = parts.uri.path();
+    let Some(view) = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
+        return unknown(service, "there is nothing here");
+    };
+    if parts.method == Method::OPTIONS {
+        return cors::preflight(&parts.headers);
+    }
+    let principal = match service.access.principal(&parts.headers) {
+        Ok(principal) => principal,
+        Err(refusal) => return keep_out(refusal),
+    };
+    let profile = match find_profile(service, view) {
+        Ok(profile) => profile,
+        Err(why) => return unknown(service, &why),
+    };
+    let sender = Sender { principal, profile, from: ends.from };
+    match parts.method {
+        Method::POST => post::receive(service, sender, &parts.headers, body).await,
+        Method::GET => legacy::listen(service, &sender, &parts.headers),
+        Method::DELETE => legacy::end(service, &sender, &parts.headers),
+        _ => not_allowed("POST, GET, DELETE"),
+    }
+}
+
+fn find_profile(service: &Service, view: &str) -> Result<Arc<Profile>, String> {
+    if view.is_empty() {
+        return Ok(service.routed.clone());
+    }
+    let name = percent_decoded(view).ok_or_else(|| "the address cannot be read".to_owned())?;
+    let profile = service.profiles.find(&name)?;
+    if let View::Server(server) = &profile.view {
+        let known = service.front.operations.known_now();
+        // Before the catalog was read it may be there.
+        if known.has_servers && !known.servers.contains_key(server) {
+            return Err(format!("there is no server {server:?}", server = server.as_str()));
+        }
+    }
+    Ok(profile)
+}
+
+/// Says which addresses there are.
+fn unknown(service: &Service, why: &str) -> Response<Reply> {
+    let mut there = vec!["/mcp".to_owned(), "/mcp/direct".to_owned()];
+    there.extend(service.profiles.named.keys().map(|name| format!("/mcp/p/{name}")));
+    there.extend(service.front.operations.known_now().servers.keys().map(|server| format!("/mcp/s/{server}")));
+    let what = format!("{why}; there are: {}", there.join(", "));
+    refuse(StatusCode::NOT_FOUND, NOT_SERVED, &what)
+}
+
+/// The path with `%XX` read; `None` when that is no text.
+fn percent_decoded(path: &str) -> Option<String> {
+    if !path.contains('%') {
+        return Some(path.to_owned());
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let byte = if byte == b'%' {
+            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+            u8::try_from(high * 16 + low).ok()?
+        } else {
+            byte
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}

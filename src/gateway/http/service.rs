@@ -1,0 +1,234 @@
+//! What all connections share, the loop that takes them, and how each is served and ended.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
+
+use super::Access;
+use super::answer::{Reply, busy};
+use super::modern::Nowhere;
+use super::request::{self, Ends};
+use super::session::{self, Session, Sessions};
+
+/// Before the next try when the system has no descriptors left.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// For connections to write their last answers once sessions have ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Longest head of a request, in bytes. A guess: room for a few tokens.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Said to a connection too many.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
+
+/// Bounds of the service.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest body, in bytes.
+    pub body_bytes_max: usize,
+    /// For a whole body.
+    pub body_timeout: Duration,
+    /// From connecting, or an answer, to the whole head of the next request.
+    pub idle_timeout: Duration,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Sessions at once.
+    pub sessions_max: usize,
+    /// A session that is unused for that long ends.
+    pub session_idle: Duration,
+    /// Open streams of one client: of one principal from one address.
+    pub streams_per_client_max: usize,
+    /// Bytes that one stream holds for a client that is slow or away.
+    pub stream_bytes_max: usize,
+    /// From one sign of life on a silent stream to the next.
+    pub keep_alive: Duration,
+    /// Requests without a session that may be in flight.
+    pub calls_in_flight_max: usize,
+}
+
+/// Shared by all connections.
+pub struct Service {
+    pub(super) front: Arc<Front>,
+    pub(super) profiles: Profiles,
+    pub(super) limits: Limits,
+    pub(super) access: Access,
+    pub(super) end: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    pub(super) sessions: Sessions,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) nowhere: Arc<dyn Outlet>,
+    pub(super) routed: Arc<Profile>,
+    stop: CancellationToken,
+    streams: Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("limits", &self.limits).field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// A service without connections. `stop` ends the taking of requests, `end` everything. What runs is in `tasks`, which the
+    /// caller awaits.
+    #[must_use]
+    pub fn new(
+        front: Arc<Front>,
+        profiles: Profiles,
+        limits: Limits,
+        access: Access,
+        (stop, end): (CancellationToken, CancellationToken),
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            front,
+            profiles,
+            limits,
+            access,
+            end,
+            tasks,
+            sessions: Sessions::default(),
+            slots: Arc::new(Semaphore::new(limits.calls_in_flight_max)),
+            nowhere: Arc::new(Nowhere),
+            routed: Arc::default(),
+            stop,
+            streams: Arc::default(),
+        })
+    }
+
+    /// Takes a place among the open streams of one client; `None` when he has too many.
+    pub(super) fn count_stream(&self, principal: &Arc<str>, from: IpAddr) -> Option<Counted> {
+        let key = (principal.clone(), from);
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(key.clone()).or_insert(0);
+        if *count >= self.limits.streams_per_client_max {
+            return None;
+        }
+        *count += 1;
+        Some(Counted { streams: self.streams.clone(), key })
+    }
+
+    pub(super) fn too_many_streams(&self) -> Response<Reply> {
+        let max = self.limits.streams_per_client_max;
+        busy(
+            StatusCode::TOO_MANY_REQUESTS,
+            &format!("{max} streams of this client are open (http.streams_per_client_max)"),
+        )
+    }
+
+    /// Ends a session that was taken out of the list, behind.
+    pub(super) fn end_session(&self, session: Arc<Session>) {
+        self.tasks.spawn(session::end(Arc::downgrade(&self.front), session));
+    }
+}
+
+/// An open stream, for as long as this lives.
+pub(super) struct Counted {
+    streams: Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>,
+    key: (Arc<str>, IpAddr),
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// Takes connections until the service is told to stop; the listener is closed when this returns.
+///
+/// Cancel safe.
+pub async fn listen(service: Arc<Service>, listener: TcpListener) {
+    let room = Arc::new(Semaphore::new(service.limits.connections_max));
+    service.tasks.spawn(sweep(service.clone()));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = service.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, from)) => match room.clone().try_acquire_owned() {
+                Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, from, place))),
+                Err(_) => drop(stream.try_write(TOO_MANY)),
+            },
+            Err(fault) => {
+                tracing::warn!(error = %fault, "an HTTP connection could not be taken");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection until it is closed.
+async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+    let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
+    let ends = Ends { here: here.ip(), from: from.ip() };
+    let answering = {
+        let service = service.clone();
+        service_fn(move |request| {
+            let service = service.clone();
+            async move { Ok::<_, Infallible>(request::answer(&service, request, ends).await) }
+        })
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(service.limits.idle_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), answering);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = service.stop.cancelled() => None,
+    };
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = async {
+                service.end.cancelled().await;
+                tokio::time::sleep(LAST_WORDS).await;
+            } => {}
+        }
+    }
+    if let Some(Err(fault)) = ended {
+        tracing::debug!(error = %fault, "an HTTP connection ended");
+    }
+    drop(place);
+}
+
+/// Ends sessions that nobody uses, and all of them at the end.
+async fn sweep(service: Arc<Service>) {
+    let every = (service.limits.session_idle / 4).clamp(Duration::from_millis(100), Duration::from_secs(60));
+    let mut look = tokio::time::interval(every);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = service.end.cancelled() => break,
+        }
+        for session in service.sessions.take_idle(service.limits.session_idle) {
+            service.end_session(session);
+        }
+    }
+    for session in service.sessions.take_all() {
+        service.end_session(session);
+    }
+}

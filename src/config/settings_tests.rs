@@ -316,3 +316,26 @@ fn commands_are_whole_paths_or_tables() {
         );
     }
 }
+
+#[test]
+fn profiles_are_read_and_their_faults_named() {
+    let file = "[profiles.work]\nservers = [\"git\"]\nprefix = false\n[profiles.all]\ninline_bytes_max = 0\n";
+    let config = loaded(file, &[], &[]).unwrap();
+    let profile = |name: &str, servers: Option<&str>, prefix, inline_bytes_max| ProfileSettings {
+        name: name.to_owned(),
+        servers: servers.map(|server| vec![server.to_owned()]),
+        tools: None,
+        prefix,
+        inline_bytes_max,
+    };
+    assert_eq!(config.profiles, [profile("work", Some("git"), false, None), profile("all", None, true, Some(0))]);
+    assert!(config.values.iter().any(|one| one.key == "profiles.work.prefix" && one.origin.ends_with(":3")));
+    let check = |file: &str, expected: &str| {
+        let told = told(file, &[], &[]);
+        assert!(told.contains(expected), "{told}");
+    };
+    check("[profiles.\"a b\"]\nservers = []", "mcporch.toml:1: profiles.a b: is no name of a profile");
+    check("[profiles.x]\ntools = \"all\"", "mcporch.toml:2: profiles.x.tools: \"all\" does not fit");
+    check("[profiles.x]\nserver = []", "warning: config/mcporch.toml:2: profiles.x.server: unknown key, ignored");
+    check("[profiles]\nx = 1", "mcporch.toml:2: profiles.x: is no section");
+}

@@ -105,9 +105,9 @@ impl Http {
         let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let is_given = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         for (name, value) in usual.into_iter().filter(|(name, _)| !is_given(name)).chain(own) {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        head.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
         let mut stream = self.connect();
         // Who is refused before he has said all may find the connection closed.
         let _refused = stream.write_all(format!("{head}{body}").as_bytes());

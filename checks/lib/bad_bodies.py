@@ -74,8 +74,8 @@ def messages(run, post, place):
         whole = {"jsonrpc": "2.0", "id": 1, "method": LIST, "params": modern_params({})} | fields
         return post(json.dumps({name: value for name, value in whole.items() if value is not Ellipsis}).encode())
 
-    run("a batch", "S 400", invalid, lambda: post(b"[" + message(LIST, modern_params({})) + b"]"))
-    run("an empty batch", "S 400", invalid, lambda: post(b"[]"))
+    run("a batch", "S 400", answered(400), lambda: post(b"[" + message(LIST, modern_params({})) + b"]"))
+    run("an empty batch", "S 400", answered(400), lambda: post(b"[]"))
     run("a text", "S 400", invalid, lambda: post(b'"hello"'))
     run("id null", "S 400", invalid, lambda: changed(id=None))
     run("id an object", "S 400", invalid, lambda: changed(id={"a": 1}))

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import time
 
 from wire import Legacy, Modern
 
@@ -50,30 +51,58 @@ def cases(table, place, _records, _serving):
         # What a modern child gives back as its state is its own business; this tool of the fixture has one that is sealed.
         tool = "test_elicitation" if era == "legacy" else "test_input_required_result_tampered_state"
         states(table, era, modern, tool)
-    elsewhere(table, place)
     same_ids(table, place)
 
 
 def states(table, era, modern, tool):
-    def run(name, tried, judge=refused):
-        wanted = {refused: "S an error, or asked again", once_done: "one of them is done"}.get(judge, "an answer")
-        table.run(f"{era} child: {name}", wanted, lambda: judge(tried()))
+    good = "accept" if era == "legacy" else "came back"
+
+    def spoiled(name, attempt):
+        """A call is asked back; `attempt(key, state)` must be refused, and the right answer must then still be taken."""
+
+        def tried():
+            key, state = asked(modern, tool)
+            found, ok = refused(attempt(key, state))
+            last = retry(modern, key, state, tool)
+            return f"{found}, then {last}", ok and good in last.text()
+
+        table.run(f"{era} child: {name}", "S an error, or asked again", tried)
 
     def with_state(change):
-        key, state = asked(modern, tool)
-        return retry(modern, key, change(state), tool)
+        return lambda key, state: retry(modern, key, change(state), tool)
 
-    run("state with one letter changed", lambda: with_state(changed))
-    run("state cut in half", lambda: with_state(lambda state: state[: len(state) // 2]))
-    run("state of nonsense", lambda: with_state(lambda _: "nonsense"))
-    run("state of 1 MB", lambda: with_state(lambda _: "A" * 1_000_000))
-    run("state left out", lambda: with_state(lambda _: None))
-    run("state of another tool", lambda: retry(modern, *asked(modern, tool), "test_streaming_elicitation", {}))
-    if era == "legacy":
-        run("state with other arguments", lambda: retry(modern, *asked(modern), arguments={"message": "other"}))
-        run("state sent twice", lambda: replayed(modern))
-        run("state sent twice at once", lambda: at_once(modern), judge=once_done)
-        run("answer that fits no form", lambda: wrong_answer(modern), judge=answered_somehow)
+    spoiled("state with one letter changed", with_state(changed))
+    spoiled("state cut in half", with_state(lambda state: state[: len(state) // 2]))
+    spoiled("state of nonsense", with_state(lambda _: "nonsense"))
+    spoiled("state of 1 MB", with_state(lambda _: "A" * 1_000_000))
+    spoiled("state of another tool", lambda key, state: retry(modern, key, state, "test_streaming_elicitation", {}))
+    if era == "modern":
+        spoiled("state left out", with_state(lambda _: None))
+        return
+    spoiled("state with other arguments", lambda key, state: retry(modern, key, state, arguments={"message": "other"}))
+    there = Modern(modern.place, "/mcp/s/modern", CAN)
+    spoiled("state at another endpoint", lambda key, state: retry(there, key, state))
+
+    def run(name, wanted, judge, tried):
+        table.run(f"{era} child: {name}", wanted, lambda: judge(tried()))
+
+    run("state left out", "S an error, or asked again", refused, lambda: retry(modern, asked(modern)[0], None))
+    run("state sent twice", "S an error, or asked again", refused, lambda: replayed(modern))
+    run("state sent twice at once", "one of them is done", once_done, lambda: at_once(modern))
+    run("answer that fits no form", "an answer", answered_somehow, lambda: wrong_answer(modern))
+    run("30 questions that nobody answers, and a call", "200, result, in 5 s", soon, lambda: abandoned(modern))
+
+
+def abandoned(modern):
+    for _ in range(30):
+        asked(modern)
+    started = time.monotonic()
+    return modern.call("test_simple_text"), time.monotonic() - started
+
+
+def soon(found):
+    answer, took = found
+    return f"{answer} after {took:.1f} s", "simple text" in answer.text() and took < 5
 
 
 def replayed(modern):
@@ -106,12 +135,6 @@ def wrong_answer(modern):
 def answered_somehow(answer):
     """The child may take it or leave it; nobody may wait for ever."""
     return answer, answer.message is not None
-
-
-def elsewhere(table, place):
-    """A state of one endpoint at another."""
-    here, there = Modern(place, "/mcp/s/legacy", CAN), Modern(place, "/mcp/s/modern", CAN)
-    table.run("state of another endpoint", "S an error, or asked again", lambda: refused(retry(there, *asked(here))))
 
 
 def same_ids(table, place):

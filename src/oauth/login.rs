@@ -24,8 +24,17 @@ use super::{Error, Step, Target};
 const CLIENT_NAME: &str = "mcporch";
 /// The right to get new tokens without the person.
 const OFFLINE: &str = "offline_access";
-/// A request that every server knows; only its refusal is of interest.
-const QUESTION: &str = concat!(
+/// Requests that every server knows, with their methods; only their refusal is of interest. Some let everybody greet them, and
+/// refuse what comes after that.
+const QUESTIONS: [(&str, &str); 2] = [("initialize", GREETING), ("tools/list", LIST)];
+const LIST: &str = concat!(
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"#,
+    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"#,
+    r#""io.modelcontextprotocol/clientInfo":{"name":"mcporch","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}}}}"#
+);
+const GREETING: &str = concat!(
     r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"#,
     r#""clientInfo":{"name":"mcporch","version":""#,
     env!("CARGO_PKG_VERSION"),
@@ -154,16 +163,22 @@ fn failed<'a>(target: &'a Target, guarded: &'a Guarded, step: Step) -> impl FnOn
 
 /// Asks the server something without a token, for the sake of its refusal, which says where to go. Many refuse only `POST`.
 async fn ask_for_challenge(target: &Target, client: &Client) -> Result<Option<String>, Error> {
-    let mut request = Request::new(Method::POST, target.url.clone());
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    *request.body_mut() = Some(QUESTION.into());
-    let response = client.send(request).await.map_err(on_web(&target.server, Step::Discover))?;
-    if response.status() != StatusCode::UNAUTHORIZED {
-        return Ok(None);
+    for (method, question) in QUESTIONS {
+        let mut request = Request::new(Method::POST, target.url.clone());
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        if method != "initialize" {
+            headers.insert("mcp-protocol-version", HeaderValue::from_static("2026-07-28"));
+            headers.insert("mcp-method", HeaderValue::from_static(method));
+        }
+        *request.body_mut() = Some(question.into());
+        let response = client.send(request).await.map_err(on_web(&target.server, Step::Discover))?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Ok(joined(response.headers()));
+        }
     }
-    Ok(joined(response.headers()))
+    Ok(None)
 }
 
 /// All `WWW-Authenticate` headers as one.

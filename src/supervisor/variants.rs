@@ -16,7 +16,7 @@ use super::settings::StartMode;
 /// Variants of one server at most; clients beyond share the session in which nobody is asked. A guess.
 const VARIANTS_MAX: usize = 32;
 /// Processes for clients that cannot be told apart and are asked: each serves one call at a time.
-const EXCLUSIVE_INSTANCES_MAX: usize = 4;
+const EXCLUSIVE_INSTANCES_MAX: usize = 8;
 
 /// Which clients share one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::ServerName;
 use crate::wire::Members;
 
 /// The client behind a request, as far as a server can reach him through us.
@@ -70,6 +71,8 @@ pub struct ServerAsk {
     pub params: String,
     /// Cancelled when the server takes the question back, or is gone.
     pub withdrawn: CancellationToken,
+    /// Whose session waits with it, if one does.
+    pub held_up: Option<ServerName>,
     reply: Option<Reply>,
     back: Option<BackChannel>,
 }
@@ -92,12 +95,13 @@ impl ServerAsk {
         withdrawn: CancellationToken,
         reply: impl FnOnce(Result<&str, &str>) + Send + 'static,
     ) -> Self {
-        Self { method, params, withdrawn, reply: Some(Box::new(reply)), back: None }
+        Self { method, params, withdrawn, held_up: None, reply: Some(Box::new(reply)), back: None }
     }
 
-    /// The same, with a way back for notifications about it.
+    /// The same, of a session with this server that waits meanwhile, with a way back for notifications about it.
     #[must_use]
-    pub fn with_back_channel(mut self, back: impl Fn(&str, &str) + Send + 'static) -> Self {
+    pub fn of_session(mut self, server: ServerName, back: impl Fn(&str, &str) + Send + 'static) -> Self {
+        self.held_up = Some(server);
         self.back = Some(Box::new(back));
         self
     }

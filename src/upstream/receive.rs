@@ -137,6 +137,7 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
             let _unread = shared.link.send(line.as_bytes());
         }
     };
+    let server = shared.server.clone();
     let (shared, id) = (shared.clone(), id.to_owned());
     let reply = move |said: Result<&str, &str>| {
         request.into_iter().for_each(|request| shared.pending.ask_closed(request));
@@ -149,7 +150,7 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
         };
         let _gone = shared.link.send(&line);
     };
-    peer.ask(ServerAsk::new(method.to_owned(), params, withdrawn, reply).with_back_channel(back));
+    peer.ask(ServerAsk::new(method.to_owned(), params, withdrawn, reply).of_session(server, back));
 }
 
 fn line_too_long(shared: &Shared, len: usize, max: usize, ends: &str) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::wire::Members;
 
@@ -102,12 +104,12 @@ impl<'a> Asked<'a> {
 
     /// The value at a path below the params, parsed; `None` when there is nothing or `null`.
     #[must_use]
-    pub fn value_at(&self, path: &[&str]) -> Option<serde_json::Value> {
+    pub fn value_at(&self, path: &[&str]) -> Option<Value> {
         let mut raw = self.params?.get();
         for name in path {
             raw = Members::parse(raw).ok()?.member(name)?;
         }
-        serde_json::from_str(raw).ok().filter(|value: &serde_json::Value| !value.is_null())
+        serde_json::from_str(raw).ok().filter(|value: &Value| !value.is_null())
     }
 
     pub(super) fn is_modern(&self) -> bool {
@@ -123,11 +125,48 @@ impl<'a> Asked<'a> {
         without_braces(&members.with(&all)).to_owned()
     }
 
+    /// The same for the same question, however it is written: a hash of all that is asked, without what is answered.
+    pub(super) fn digest(&self) -> String {
+        let params = self.params.and_then(|params| serde_json::from_str::<Value>(params.get()).ok());
+        let Some(Value::Object(mut params)) = params else { return String::new() };
+        for added in ["_meta", "inputResponses", "requestState"] {
+            params.shift_remove(added);
+        }
+        let mut hash = Sha256::new();
+        feed(&mut hash, &Value::Object(params));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A member of the params that is a text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         let params = Members::parse(self.params?.get()).ok()?;
         serde_json::from_str(params.member(name)?).ok()
+    }
+}
+
+/// Feeds a value with the members of its objects in the order of their names.
+fn feed(hash: &mut Sha256, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            let mut names: Vec<&String> = members.keys().collect();
+            names.sort();
+            hash.update(b"{");
+            for name in names {
+                hash.update(Value::from(name.as_str()).to_string());
+                feed(hash, &members[name]);
+            }
+            hash.update(b"}");
+        }
+        Value::Array(items) => {
+            hash.update(b"[");
+            items.iter().for_each(|item| feed(hash, item));
+            hash.update(b"]");
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            hash.update(value.to_string());
+            hash.update(b",");
+        }
     }
 }
 

@@ -442,7 +442,12 @@ impl Conversation {
             behind.log_level.clone_from(&asked.log_level);
             behind.is_modern = true;
             behind.takes_input_required = self.profile.view != View::Routed;
-            let dialogue = self.front.dialogues.begin(self.subject(asked), exchange.clone(), cancel.clone());
+            let dialogue = self.front.dialogues.begin(
+                self.subject(asked),
+                self.caller.is_anonymous,
+                exchange.clone(),
+                cancel.clone(),
+            );
             behind.peer = Some(Arc::new(ModernPeer {
                 client: self.caller.id.0,
                 dialogue: dialogue.clone(),
@@ -470,7 +475,10 @@ impl Conversation {
     /// What a client who comes back must ask for.
     fn subject(&self, asked: &Asked<'_>) -> String {
         let name = asked.text("name").or_else(|| asked.text("uri")).unwrap_or_default();
-        format!("{}\n{}\n{name}\n{:?}", self.caller.principal, asked.method, self.profile.view)
+        // Who cannot be asked for anything never comes back.
+        let can_be_asked = asked.capabilities.as_deref().is_some_and(|raw| raw.trim() != "{}");
+        let digest = if can_be_asked { asked.digest() } else { String::new() };
+        format!("{}\n{}\n{name}\n{:?}\n{digest}", self.caller.principal, asked.method, self.profile.view)
     }
 
     /// Whether this is a client who comes back with what a server asked; then he was brought together with his call, or refused.
@@ -587,14 +595,6 @@ fn is_of_the_other_era(asked: &Asked<'_>) -> bool {
 pub(super) fn not_offered(exchange: &Arc<dyn Exchange>, method: &str) {
     let shown: String = method.chars().take(100).collect();
     refuse(exchange, METHOD_NOT_FOUND, &format!("method {shown:?} is not offered here"), None);
-}
-
-/// Who owns what is kept for somebody who cannot be told apart from others with the same key. The upper half of the numbers is
-/// no caller's.
-fn owner(principal: &str) -> u64 {
-    let mut hash = std::hash::DefaultHasher::new();
-    principal.hash(&mut hash);
-    hash.finish() | 1 << 63
 }
 
 /// Answers with an error of our own.

@@ -2,7 +2,7 @@
 //! sealed state; meanwhile the call goes on waiting. When the client sends the request again with what was wanted, the two are
 //! brought together: the answers go to the server, and what comes next goes to the new request.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::ServerName;
 use crate::upstream::ServerAsk;
 use crate::wire::Members;
 
@@ -22,6 +23,9 @@ use super::hello;
 const WAIT: Duration = Duration::from_secs(600);
 /// How long further questions are waited for after the first, so that they go out together.
 const GATHER: Duration = Duration::from_millis(2);
+/// Sessions of one server that may wait with the calls of clients who cannot be told apart: fewer than there are, so that there
+/// is always one for the next call. The call that waited longest is given up.
+const HELD_UP_MAX: usize = 6;
 /// Calls that wait for their clients, of all clients. A guess.
 const WAITING_MAX: usize = 4096;
 
@@ -29,7 +33,14 @@ const WAITING_MAX: usize = 4096;
 pub(super) struct Dialogues {
     key: [u8; 32],
     next_number: AtomicU64,
-    waiting: Mutex<HashMap<u64, Weak<Dialogue>>>,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
+}
+
+/// A call that waits for its client.
+struct Waiting {
+    dialogue: Weak<Dialogue>,
+    /// The server one of whose few sessions waits with it.
+    holds_up: Option<ServerName>,
 }
 
 /// One call and whoever it is answered to at the moment.
@@ -37,6 +48,8 @@ pub(super) struct Dialogue {
     number: u64,
     /// What a retry must be like: who asks, what for.
     subject: String,
+    /// The client is one of many that cannot be told apart, so its call has a session to itself.
+    is_anonymous: bool,
     all: Arc<Dialogues>,
     state: Mutex<State>,
     /// Ends the call.
@@ -69,7 +82,7 @@ impl Dialogues {
         Self { key: random_bytes(), next_number: AtomicU64::new(1), waiting: Mutex::default() }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Weak<Dialogue>>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,6 +90,7 @@ impl Dialogues {
     pub(super) fn begin(
         self: &Arc<Self>,
         subject: String,
+        is_anonymous: bool,
         exchange: Arc<dyn Exchange>,
         cancel: CancellationToken,
     ) -> Arc<Dialogue> {
@@ -85,6 +99,7 @@ impl Dialogues {
         Arc::new(Dialogue {
             number,
             subject,
+            is_anonymous,
             all: self.clone(),
             state: Mutex::new(state),
             cancel,
@@ -104,7 +119,7 @@ impl Dialogues {
         const UNKNOWN: &str = "requestState is none that waits here: it was used before, has expired, or was changed";
         let state: String = serde_json::from_str(state).map_err(|_| UNKNOWN)?;
         let (number, round) = self.unseal(&state, subject).ok_or(UNKNOWN)?;
-        let dialogue = self.waiting().get(&number).and_then(Weak::upgrade).ok_or(UNKNOWN)?;
+        let dialogue = self.waiting().get(&number).and_then(|one| one.dialogue.upgrade()).ok_or(UNKNOWN)?;
         dialogue.come_back(round, responses, exchange).map_err(|()| UNKNOWN)?;
         Ok(dialogue)
     }
@@ -204,13 +219,25 @@ impl Dialogue {
 
     /// Keeps the call for its client's return, for a while. False when there are too many.
     fn wait(self: &Arc<Self>, round: u64) -> bool {
-        let mut waiting = self.all.waiting();
-        waiting.retain(|_, dialogue| dialogue.strong_count() > 0);
-        if waiting.len() >= WAITING_MAX {
-            return false;
+        let holds_up = self.state().asks.values().find_map(|ask| ask.held_up.clone()).filter(|_| self.is_anonymous);
+        let crowded_out = {
+            let mut waiting = self.all.waiting();
+            waiting.retain(|_, one| one.dialogue.strong_count() > 0);
+            if waiting.len() >= WAITING_MAX {
+                return false;
+            }
+            let is_beside = |one: &&Waiting| holds_up.is_some() && one.holds_up == holds_up;
+            let beside = waiting.values().filter(is_beside).count();
+            // Numbers grow, so the first has waited longest.
+            let first = waiting.values().find(is_beside).filter(|_| beside >= HELD_UP_MAX);
+            let crowded_out = first.and_then(|one| one.dialogue.upgrade());
+            waiting.insert(self.number, Waiting { dialogue: Arc::downgrade(self), holds_up });
+            crowded_out
+        };
+        if let Some(other) = crowded_out {
+            // A client that forgets is the usual case; his state is good for nothing from now on.
+            other.cancel.cancel();
         }
-        waiting.insert(self.number, Arc::downgrade(self));
-        drop(waiting);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
         let (dialogue, cancel) = (Arc::downgrade(self), self.cancel.clone());
         // Ends with the call, or after the wait.

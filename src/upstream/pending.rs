@@ -39,6 +39,17 @@ impl Answer {
         Self { line: error, payload, is_error: true }
     }
 
+    /// The same, given away: what is large is moved and not copied.
+    ///
+    /// # Errors
+    /// `Err` holds the raw JSON-RPC error object.
+    pub fn into_payload(self) -> Result<String, String> {
+        let Self { mut line, payload, is_error } = self;
+        line.truncate(payload.end);
+        line.drain(..payload.start);
+        if is_error { Err(line) } else { Ok(line) }
+    }
+
     /// The raw JSON of `result`, or of `error`.
     ///
     /// # Errors

@@ -89,6 +89,21 @@ pub fn result_line(id: &str, result: &str) -> Vec<u8> {
     answer_line(id, "result", result)
 }
 
+/// The same of a result that is given away: a large one is not copied.
+#[must_use]
+pub fn owned_result_line(id: &str, result: Cow<'_, str>) -> Vec<u8> {
+    let result = match result {
+        Cow::Borrowed(result) => return result_line(id, result),
+        Cow::Owned(result) => result,
+    };
+    let start = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":");
+    let mut line = result.into_bytes();
+    line.reserve_exact(start.len() + 2);
+    line.splice(0..0, start.into_bytes());
+    line.extend_from_slice(b"}\n");
+    line
+}
+
 /// A JSON-RPC error as one line, newline included. `id` must be JSON (`null` when it could not be read).
 #[must_use]
 pub fn error_line(id: &str, code: i64, message: &str, data: Option<&serde_json::Value>) -> Vec<u8> {

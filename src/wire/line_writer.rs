@@ -2,6 +2,7 @@
 //! that come in one turn of the runtime the first is written at once and the others together: a write wakes the reader,
 //! and that is most of what a small message costs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -144,10 +145,22 @@ impl LineWriter {
     /// # Errors
     /// [`WriteError`]; then the watch does not hear of the token.
     pub fn send_with(&self, line: &[u8], token: Option<u64>) -> Result<(), WriteError> {
+        self.send_cow(Cow::Borrowed(line), token)
+    }
+
+    /// The same with a line that is given away: what cannot be written at once is kept without being copied.
+    ///
+    /// # Errors
+    /// As [`LineWriter::send_with`].
+    pub fn send_owned(&self, line: Vec<u8>, token: Option<u64>) -> Result<(), WriteError> {
+        self.send_cow(Cow::Owned(line), token)
+    }
+
+    fn send_cow(&self, line: Cow<'_, [u8]>, token: Option<u64>) -> Result<(), WriteError> {
         let mut state = self.shared.lock();
         let Some(sink) = state.sink.as_ref() else { return Err(WriteError::Closed) };
         if !state.waiting.is_empty() || state.is_flushing || state.is_gathering {
-            self.keep(&mut state, line)?;
+            self.keep(&mut state, &line)?;
             state.tokens.extend(token);
             return Ok(());
         }
@@ -170,14 +183,21 @@ impl LineWriter {
             }
         }
         // A line that is partly written must be finished, whatever the limit says.
-        state.waiting.extend_from_slice(&line[written..]);
-        state.is_mid_line = written > 0 && written < line.len();
+        let len = line.len();
+        state.is_mid_line = written > 0 && written < len;
+        match line {
+            Cow::Owned(mut line) if written < len => {
+                line.drain(..written);
+                state.waiting = line;
+            }
+            line => state.waiting.extend_from_slice(&line[written..]),
+        }
         if let Some(watch) = watch {
             if may_be_cut && !state.is_mid_line {
                 watch.mid_line(false);
             }
             match token {
-                Some(token) if written == line.len() => watch.written(&[token]),
+                Some(token) if written == len => watch.written(&[token]),
                 kept => state.tokens.extend(kept),
             }
         }

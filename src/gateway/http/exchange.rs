@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::gateway::mcp::{Exchange, Said};
-use crate::wire::{raw_error_line, result_line};
+use crate::wire::{owned_result_line, raw_error_line};
 
 use super::events::EventStream;
 use super::session::Session;
@@ -119,7 +119,7 @@ impl HttpExchange {
 impl Exchange for HttpExchange {
     fn answer(&self, said: Said<'_>) {
         let (code, line) = match said {
-            Said::Result(result) => (None, result_line(&self.id, result)),
+            Said::Result(result) => (None, owned_result_line(&self.id, result)),
             Said::Error(code, error) => (Some(code), raw_error_line(&self.id, error)),
         };
         match self.end() {

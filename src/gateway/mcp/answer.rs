@@ -67,43 +67,43 @@ pub(super) fn passed_through(raw: &str, route: &RouteInfo, is_modern: bool) -> S
     members.with(&changed)
 }
 
-/// A server's result in the words of the client's era, byte for byte where they are the same.
-pub(super) fn in_era<'a>(raw: &'a str, method: &str, is_modern: bool) -> Cow<'a, str> {
+/// A server's result in the words of the client's era, byte for byte where they are the same. A large one is not copied.
+pub(super) fn in_era(mut raw: String, method: &str, is_modern: bool) -> String {
     let says_type = memchr::memmem::find(raw.as_bytes(), b"\"resultType\"").is_some();
     if !is_modern {
         if !says_type {
-            return Cow::Borrowed(raw);
+            return raw;
         }
         // Legacy clients do not know it, and the strict ones refuse what they do not know.
-        let Ok(members) = Members::parse(raw) else { return Cow::Borrowed(raw) };
-        return Cow::Owned(members.with(&[("resultType", None), ("ttlMs", None), ("cacheScope", None)]));
+        let stripped = Members::parse(&raw)
+            .map(|members| members.with(&[("resultType", None), ("ttlMs", None), ("cacheScope", None)]));
+        return stripped.unwrap_or(raw);
     }
     let is_cacheable = method.ends_with("/list") || method == "resources/read";
-    // Large results of tools are searched and not parsed; what is to be cached is always looked at.
-    let members = (says_type || is_cacheable).then(|| Members::parse(raw).unwrap_or_default());
-    let has = |name: &str| members.as_ref().is_some_and(|members| members.member(name).is_some());
     let mut added = String::new();
-    if !has("resultType") {
-        added.push_str("\"resultType\":\"complete\",");
-    }
-    if is_cacheable {
+    {
+        // Large results of tools are searched and not parsed; what is to be cached is always looked at.
+        let members = (says_type || is_cacheable).then(|| Members::parse(&raw).unwrap_or_default());
+        let has = |name: &str| members.as_ref().is_some_and(|members| members.member(name).is_some());
+        if !has("resultType") {
+            added.push_str("\"resultType\":\"complete\",");
+        }
         // A server's list may be another one at any moment, and for another client.
         for (name, value) in [("ttlMs", "0"), ("cacheScope", "\"private\"")] {
-            if !has(name) {
+            if is_cacheable && !has(name) {
                 let _infallible = write!(added, "\"{name}\":{value},");
             }
         }
     }
-    match raw.trim_start().strip_prefix('{') {
-        Some(rest) if !added.is_empty() => {
-            if rest.trim_start() == "}" {
-                added.pop();
-            }
-            Cow::Owned(format!("{{{added}{rest}"))
-        }
-        // What is no object is no result; it passes as it is.
-        _ => Cow::Borrowed(raw),
+    // What is no object is no result; it passes as it is.
+    let Some(start) = raw.find(|c: char| !c.is_ascii_whitespace()).filter(|at| raw.as_bytes()[*at] == b'{') else {
+        return raw;
+    };
+    if raw[start + 1..].trim_start() == "}" {
+        added.pop();
     }
+    raw.insert_str(start + 1, &added);
+    raw
 }
 
 /// A server's error in the words of the client's era, and its code.

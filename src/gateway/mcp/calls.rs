@@ -45,16 +45,16 @@ pub(super) fn start(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchang
     let is_modern = asked.is_modern();
     let arguments = match Arguments::parse(call.arguments) {
         Ok(arguments) => arguments,
-        Err(what) => return exchange.answer(Said::Result(&answer::own_failure(&what, is_modern))),
+        Err(what) => return exchange.answer(Said::Result(answer::own_failure(&what, is_modern).into())),
     };
     let Some(running) = Running::begin(conversation, asked, exchange) else {
-        return exchange.answer(Said::Result(&answer::own_failure(TOO_MANY, is_modern)));
+        return exchange.answer(Said::Result(answer::own_failure(TOO_MANY, is_modern).into()));
     };
     conversation.tasks.clone().spawn(async move {
         let mut running = running;
         let operations = running.conversation.front.operations.clone();
         let result = run(&operations, &running.cx, tool, arguments, is_modern).await;
-        running.end(Said::Result(&result));
+        running.end(Said::Result(result.into()));
     });
 }
 

@@ -229,7 +229,7 @@ impl Conversation {
         }
         match asked.method {
             "initialize" if !asked.is_modern() => return self.initialize(asked, exchange),
-            "ping" if !asked.is_modern() => return exchange.answer(Said::Result("{}")),
+            "ping" if !asked.is_modern() => return exchange.answer(Said::Result("{}".into())),
             _ => {}
         }
         if !asked.is_modern() && asked.method == "server/discover" {
@@ -245,7 +245,7 @@ impl Conversation {
         }
         match (asked.method, &self.profile.view) {
             ("subscriptions/listen", _) => told::listen(self, asked, exchange),
-            ("server/discover", View::Routed) => exchange.answer(Said::Result(&hello::discovered().to_string())),
+            ("server/discover", View::Routed) => exchange.answer(Said::Result(hello::discovered().to_string().into())),
             ("tools/list", View::Routed) => self.list_four_tools(asked, exchange),
             ("tools/call", View::Routed) => calls::start(self, asked, exchange),
             (_, View::Routed) => not_offered(exchange, asked.method),
@@ -269,11 +269,11 @@ impl Conversation {
         let version = said("/protocolVersion").map(str::to_owned);
         match &self.profile.view {
             View::Routed => {
-                exchange.answer(Said::Result(&hello::initialized(version.as_deref()).to_string()));
+                exchange.answer(Said::Result(hello::initialized(version.as_deref()).to_string().into()));
                 self.set_initialized();
             }
             View::Direct(_) => {
-                exchange.answer(Said::Result(&direct::initialized(version.as_deref()).to_string()));
+                exchange.answer(Said::Result(direct::initialized(version.as_deref()).to_string().into()));
                 self.set_initialized();
             }
             View::Server(server) => server_view::initialize(self, server, version, asked, exchange),
@@ -395,7 +395,7 @@ impl Conversation {
             if is_modern {
                 hello::complete(&mut result);
             }
-            exchange.answer(Said::Result(&result.to_string()));
+            exchange.answer(Said::Result(result.to_string().into()));
         });
     }
 

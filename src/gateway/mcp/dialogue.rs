@@ -214,7 +214,7 @@ impl Dialogue {
             hello::META_SERVER,
             hello::server_info_text()
         );
-        exchange.answer(Said::Result(&result));
+        exchange.answer(Said::Result(result.into()));
     }
 
     /// Keeps the call for its client's return, for a while. False when there are too many.
@@ -287,7 +287,7 @@ impl Dialogue {
         };
         let _kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         match ended {
-            Some(Ended::Result(result)) => exchange.answer(Said::Result(&result)),
+            Some(Ended::Result(result)) => exchange.answer(Said::Result(result.into())),
             Some(Ended::Error(code, error)) => exchange.answer(Said::Error(code, &error)),
             None => {
                 for (ask, said) in answered {
@@ -308,20 +308,17 @@ impl Dialogue {
 
 impl Exchange for Dialogue {
     fn answer(&self, said: Said<'_>) {
-        let exchange = {
-            let mut state = self.state();
-            if state.exchange.is_none() {
-                state.ended = Some(match said {
-                    Said::Result(result) => Ended::Result(result.to_owned()),
-                    Said::Error(code, error) => Ended::Error(code, error.to_owned()),
-                });
-            }
-            state.exchange.take()
+        let mut state = self.state();
+        let Some(exchange) = state.exchange.take() else {
+            state.ended = Some(match said {
+                Said::Result(result) => Ended::Result(result.into_owned()),
+                Said::Error(code, error) => Ended::Error(code, error.to_owned()),
+            });
+            return;
         };
-        if let Some(exchange) = exchange {
-            self.all.waiting().remove(&self.number);
-            exchange.answer(said);
-        }
+        drop(state);
+        self.all.waiting().remove(&self.number);
+        exchange.answer(said);
     }
 
     fn tell(&self, line: &[u8]) {

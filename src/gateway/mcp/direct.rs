@@ -131,11 +131,11 @@ pub(super) fn answer(
                 "capabilities": hello::capabilities_of_all(),
             });
             hello::complete(&mut result);
-            exchange.answer(Said::Result(&result.to_string()));
+            exchange.answer(Said::Result(result.to_string().into()));
         }
         "logging/setLevel" => {
             if keep_level(conversation, asked, exchange) {
-                exchange.answer(Said::Result("{}"));
+                exchange.answer(Said::Result("{}".into()));
             }
         }
         "tools/list" => list_tools(conversation, selection, asked, exchange),
@@ -165,7 +165,7 @@ fn list_tools(
         // A client that asks once must get all: unlike the four tools these are not the same without their servers.
         let known = front.operations.known_listed().await;
         let list = list_text(front, &known, &selection);
-        exchange.answer(Said::Result(&with_era("tools", &list, is_modern)));
+        exchange.answer(Said::Result(with_era("tools", &list, is_modern).into()));
     });
 }
 
@@ -218,7 +218,7 @@ fn list(
         let front = running.conversation.front.clone();
         let all = lists::all(&front, &running.cx, &selection, kind).await;
         let shown: Vec<String> = all.iter().map(Listed::shown).collect();
-        running.end(Said::Result(&with_era(kind.member(), &format!("[{}]", shown.join(",")), is_modern)));
+        running.end(Said::Result(with_era(kind.member(), &format!("[{}]", shown.join(",")), is_modern).into()));
     });
 }
 

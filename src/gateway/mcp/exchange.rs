@@ -1,17 +1,18 @@
 //! Where the answer to one request goes, and what is said before it; and where all else that a client hears goes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::local_socket::Journal;
-use crate::wire::{LineWriter, raw_error_line, result_line};
+use crate::wire::{LineWriter, owned_result_line, raw_error_line};
 
 /// An answer: raw JSON of the result, or of a JSON-RPC error object and its code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Said<'a> {
-    /// It went well.
-    Result(&'a str),
+    /// It went well. One that is large is best given away.
+    Result(Cow<'a, str>),
     /// It did not.
     Error(i64, &'a str),
 }
@@ -54,11 +55,11 @@ pub(super) struct LineExchange {
 impl Exchange for LineExchange {
     fn answer(&self, said: Said<'_>) {
         let line = match said {
-            Said::Result(result) => result_line(&self.id, result),
+            Said::Result(result) => owned_result_line(&self.id, result),
             Said::Error(_, error) => raw_error_line(&self.id, error),
         };
         let owed = self.journal.as_ref().and_then(|journal| journal.answering(&self.id));
-        if let Err(fault) = self.writer.send_with(&line, owed) {
+        if let Err(fault) = self.writer.send_owned(line, owed) {
             tracing::warn!(error = %fault, "an answer could not be given to the client");
             if let (Some(journal), Some(owed)) = (&self.journal, owed) {
                 journal.written(owed);

@@ -127,14 +127,14 @@ pub(super) fn give(
     change: Option<Change>,
 ) {
     match answered {
-        Ok(answer) => match answer.payload() {
+        Ok(answer) => match answer.into_payload() {
             Ok(result) => {
-                let changed = change.and_then(|change| change(result));
-                let result = changed.as_deref().unwrap_or(result);
-                running.end(Said::Result(&answer::in_era(result, method, is_modern)));
+                let changed = change.and_then(|change| change(&result));
+                let result = answer::in_era(changed.unwrap_or(result), method, is_modern);
+                running.end(Said::Result(result.into()));
             }
             Err(error) => {
-                let (code, error) = answer::error_in_era(error, method, is_modern);
+                let (code, error) = answer::error_in_era(&error, method, is_modern);
                 running.end(Said::Error(code, &error));
             }
         },
@@ -180,7 +180,7 @@ fn set_level(conversation: &Arc<Conversation>, server: &ServerName, asked: &Aske
         // A modern server is told with each request.
         let is_modern = operations.hello(&running.cx, &server).await.is_ok_and(|said| said.era == Era::Modern);
         if is_modern {
-            return running.end(Said::Result("{}"));
+            return running.end(Said::Result("{}".into()));
         }
         let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
         let answered = operations.forward(&running.cx, &forwarded).await;
@@ -236,7 +236,7 @@ fn with_hello(
                 {
                     members.shift_remove("instructions");
                 }
-                running.end(Said::Result(&result.to_string()));
+                running.end(Said::Result(result.to_string().into()));
             }
             Err(fault) => {
                 let error = json!({"code": INTERNAL_ERROR, "message": fault.one_line()}).to_string();

@@ -149,7 +149,7 @@ fn a_session_that_nobody_uses_ends() {
     let mut client = served.session("/mcp/s/fix", "2025-11-25");
     client.request("resources/subscribe", &json!({"uri": "test://watched-resource"})).answer();
     wait_for("what it subscribed to be taken back", || {
-        std::fs::read_to_string(&record).unwrap_or_default().contains("resources/unsubscribe").then_some(())
+        std::fs::read_to_string(&record).unwrap_or_default().contains("notifications/cancelled").then_some(())
     });
     assert_eq!(client.request("ping", &json!({})).status, 404);
 }

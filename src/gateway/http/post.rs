@@ -48,7 +48,7 @@ pub(super) async fn receive(
     }
     let envelope = match Envelope::parse(text) {
         Ok(envelope) => envelope,
-        Err(fault) if fault.is_data() => {
+        Err(fault) if fault.is_data() && !text.trim().is_empty() => {
             return refuse(StatusCode::BAD_REQUEST, INVALID_REQUEST, &fault.to_string());
         }
         Err(fault) => {

@@ -31,7 +31,7 @@ fn other_names_and_pages_are_kept_out() {
     check("Origin", "https://evil.example", 403);
     check("Origin", "null", 403);
     let page = client.clone().with("Origin", "https://app.example");
-    let asked = page.clone().with("Access-Control-Request-Headers", "mcp-param-region").send("OPTIONS", "");
+    let asked = page.with("Access-Control-Request-Headers", "mcp-param-region").send("OPTIONS", "");
     assert_eq!((asked.status, asked.header("access-control-allow-origin")), (204, Some("https://app.example")));
     assert!(asked.header("access-control-allow-headers").unwrap().contains("mcp-param-region"));
     assert_eq!(client.with("Origin", "https://evil.example").send("OPTIONS", "").status, 403);

@@ -41,7 +41,7 @@ pub(super) async fn receive(
     }
     let session = match find(service, &sender, headers) {
         Ok(session) => session,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Of(Arc::downgrade(&session)) } else { Streams::None };
@@ -95,7 +95,7 @@ pub(super) fn receive_batch(
     let session = match find(service, sender, headers) {
         Ok(session) if session.takes_batches() => session,
         Ok(_) => return bad(ELSEWHERE),
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let raws: Vec<&RawValue> = match serde_json::from_str(text) {
         Ok(raws) => raws,
@@ -138,7 +138,7 @@ pub(super) fn listen(service: &Arc<Service>, sender: &Sender, headers: &HeaderMa
     }
     let session = match find(service, sender, headers) {
         Ok(session) => session,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let Some(counted) = service.count_stream(&sender.principal, sender.from) else { return service.too_many_streams() };
     let after = headers::text(headers, &LAST_EVENT_ID).and_then(|id| parse_id(&id));
@@ -157,16 +157,16 @@ pub(super) fn end(service: &Arc<Service>, sender: &Sender, headers: &HeaderMap) 
             }
             answer::empty(StatusCode::NO_CONTENT)
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
 /// The session that the headers name.
-fn find(service: &Service, sender: &Sender, headers: &HeaderMap) -> Result<Arc<Session>, Response<Reply>> {
+fn find(service: &Service, sender: &Sender, headers: &HeaderMap) -> Result<Arc<Session>, Box<Response<Reply>>> {
     let Some(id) = headers::text(headers, &SESSION_ID) else {
         let what =
             "there is no Mcp-Session-Id header; send `initialize` first, or _meta with a version in each request";
-        return Err(refuse(StatusCode::BAD_REQUEST, NOT_SERVED, what));
+        return Err(Box::new(refuse(StatusCode::BAD_REQUEST, NOT_SERVED, what)));
     };
     if let Some(version) = headers::text(headers, &headers::VERSION)
         && !LEGACY_VERSIONS.contains(&version.as_str())
@@ -175,11 +175,11 @@ fn find(service: &Service, sender: &Sender, headers: &HeaderMap) -> Result<Arc<S
         let what = format!("MCP-Protocol-Version {shown:?} is none that sessions have");
         let data = serde_json::json!({"supported": LEGACY_VERSIONS, "requested": shown});
         let line = error_line("null", UNSUPPORTED_VERSION, &what, Some(&data));
-        return Err(answer::json(StatusCode::BAD_REQUEST, line));
+        return Err(Box::new(answer::json(StatusCode::BAD_REQUEST, line)));
     }
     service.sessions.find(&id, &sender.principal, &sender.profile).ok_or_else(|| {
         let what = "there is no such session here (it may have expired); send `initialize` again";
-        refuse(StatusCode::NOT_FOUND, NO_SESSION, what)
+        Box::new(refuse(StatusCode::NOT_FOUND, NO_SESSION, what))
     })
 }
 

@@ -60,6 +60,9 @@ pub struct Limits {
     pub calls_in_flight_max: usize,
 }
 
+/// How many streams each client has open: a principal at an address.
+type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
+
 /// Shared by all connections.
 pub struct Service {
     pub(super) front: Arc<Front>,
@@ -73,7 +76,7 @@ pub struct Service {
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
     stop: CancellationToken,
-    streams: Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>,
+    streams: OpenStreams,
 }
 
 impl fmt::Debug for Service {
@@ -138,7 +141,7 @@ impl Service {
 
 /// An open stream, for as long as this lives.
 pub(super) struct Counted {
-    streams: Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>,
+    streams: OpenStreams,
     key: (Arc<str>, IpAddr),
 }
 

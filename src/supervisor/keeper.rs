@@ -641,7 +641,7 @@ async fn start(
     let known_era = *server.learned.era.lock().unwrap_or_else(PoisonError::into_inner);
     let events = world.events.clone();
     let told = others.upgrade().map(|others| others.told.clone());
-    let (asks, client) = (server.learned.asks.clone(), server.spec.offer.peer.as_ref().map(|peer| peer.client()));
+    let (asks, client) = (server.learned.asks.clone(), server.spec.offer.client);
     let notices = Arc::new(move |notice: Notice| {
         // Whoever owns the process keeps this closure, and the leash with it.
         let _leash = &leash;
@@ -657,10 +657,17 @@ async fn start(
     });
     let session = Session::start(&server.spec, &path, &server.limits, known_era, notices).await?;
     let subscribed = server.learned.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    for uri in subscribed {
-        // One that it no longer has is found out by who reads it.
-        let _gone = session.subscribe(&uri, &CallOptions::own(server.call_timeout)).await;
-    }
+    let options = CallOptions::own(server.call_timeout);
+    let again = async {
+        for uri in subscribed {
+            // One that it no longer has is found out by who reads it.
+            if session.subscribe(&uri, &options).await.is_err() {
+                return;
+            }
+        }
+    };
+    // Whoever waits for the server waits for this, too; what is not done by then is left undone.
+    let _left_undone = tokio::time::timeout(server.limits.start_timeout, again).await;
     Ok(session)
 }
 

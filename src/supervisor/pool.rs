@@ -505,6 +505,8 @@ async fn order(place: &Arc<Place>, what: Order) -> Result<(), Error> {
             session.map(drop)
         }
         Order::Stop | Order::Quarantine(_) | Order::Hold(_) | Order::Release => {
+            // Those that a call made before the order was taken.
+            place.variants.dissolve().await;
             for instance in &instances {
                 let mut view = instance.view.clone();
                 // Bounded by the times that a stop has.

@@ -137,7 +137,7 @@ impl Pool {
     pub fn notify(&self, client: u64, method: &str, params: Option<&str>) {
         for place in self.servers.places().values() {
             for variant in place.variants.all() {
-                let is_his = variant.server.spec.offer.peer.as_ref().is_some_and(|peer| peer.client() == client);
+                let is_his = variant.server.spec.offer.client == Some(client);
                 let session = variant.first().view.borrow().session.clone();
                 if let Some(session) = session.filter(|_| is_his) {
                     session.notify(method, params);

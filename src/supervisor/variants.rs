@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::upstream::{Behind, Era, Offer};
+use crate::wire::Members;
 
+use super::machine::State;
 use super::place::Place;
 use super::settings::StartMode;
 
@@ -69,12 +72,16 @@ pub(super) fn for_request<'a>(
     place: &Arc<Place>,
     behind: &Behind,
     client: Option<u64>,
-    tasks: impl FnOnce() -> Option<TasksOf<'a>>,
+    tasks: impl Fn() -> Option<TasksOf<'a>>,
 ) -> Arc<Place> {
-    let Some(capabilities) = behind.capabilities.clone().filter(|raw| raw.trim() != "{}") else { return place.clone() };
+    let Some(capabilities) = behind.capabilities.as_deref().and_then(offered) else { return place.clone() };
     let learned = &place.server.learned;
     let is_modern = *learned.era.lock().unwrap_or_else(PoisonError::into_inner) == Some(Era::Modern);
     if is_modern || !place.server.passes_asks {
+        return place.clone();
+    }
+    // What the operator has stopped or taken out of use is so for everybody; its own keeper says why.
+    if matches!(place.first().view.borrow().state, State::Stopped | State::Quarantined) {
         return place.clone();
     }
     let is_asking = learned.asks.load(Ordering::Relaxed);
@@ -88,13 +95,24 @@ pub(super) fn for_request<'a>(
         return variant.clone();
     }
     if variants.len() >= VARIANTS_MAX {
+        // The one that nobody has used for longest makes room.
+        let is_unused = |variant: &Arc<Place>| variant.in_flight() + variant.waiting() == 0;
+        let unused = variants.iter().filter(|(_, variant)| is_unused(variant));
+        let oldest = unused.min_by_key(|(_, variant)| variant.first().usage.last_used()).map(|(key, _)| key.clone());
+        if let Some(variant) = oldest.and_then(|key| variants.remove(&key))
+            && let Some(mut tasks) = tasks()
+        {
+            tasks.spawn(async move { super::pool::end(&variant).await });
+        }
+    }
+    if variants.len() >= VARIANTS_MAX {
         tracing::warn!(server.name = %place.server.spec.server, "too many kinds of clients; this one is not asked for anything");
         return place.clone();
     }
     let Some(mut tasks) = tasks() else { return place.clone() };
     let mut server = (*place.server).clone();
-    let peer = behind.peer.clone().filter(|_| key.client.is_some());
-    server.spec.offer = Offer { capabilities: Some(capabilities), peer };
+    let peer = behind.peer.as_ref().filter(|_| key.client.is_some()).and_then(|peer| peer.outside());
+    server.spec.offer = Offer { capabilities: Some(capabilities), client: key.client, peer };
     server.start = StartMode::Lazy;
     server.learned.subscriptions = Arc::default();
     if key.is_exclusive {
@@ -108,6 +126,33 @@ pub(super) fn for_request<'a>(
     let variant = Arc::new(place.as_variant(server, &mut tasks));
     variants.insert(key, variant.clone());
     variant
+}
+
+/// What a server is told of a client's capabilities, always written in the same way: what it could ask for, and extensions.
+/// `None`: nothing.
+fn offered(capabilities: &str) -> Option<Arc<str>> {
+    const TOLD: [&str; 4] = ["elicitation", "extensions", "roots", "sampling"];
+    let members = Members::parse(capabilities).ok()?;
+    let mut told = serde_json::Map::new();
+    for name in TOLD {
+        let Some(value) = members.member(name).and_then(|raw| serde_json::from_str::<Value>(raw).ok()) else {
+            continue;
+        };
+        told.insert(name.to_owned(), sorted(value));
+    }
+    (!told.is_empty()).then(|| Value::Object(told).to_string().into())
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<String, Value> =
+                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
+    }
 }
 
 /// Where the keepers of new variants run.

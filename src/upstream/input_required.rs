@@ -64,7 +64,9 @@ impl Session {
                 true => members.to_owned(),
                 false => again(members, &said, wanted.state.as_deref()),
             };
-            answer = self.exchange(method, &members, era, Phase::Call, options).await?;
+            let ceiling = until.saturating_duration_since(Instant::now());
+            let options = CallOptions { ceiling, ..options.clone() };
+            answer = self.exchange(method, &members, era, Phase::Call, &options).await?;
         }
         Err(self.bad_answer(method, format!("more than {ROUNDS_MAX} rounds of questions")))
     }
@@ -76,7 +78,7 @@ impl Session {
     async fn set_level(&self, method: &str, options: &CallOptions) {
         let Some(level) = options.behind.log_level.as_ref().filter(|_| self.hello().era == Era::Legacy) else { return };
         let has_logging = memchr::memmem::find(self.hello().capabilities.as_bytes(), b"\"logging\"").is_some();
-        if !has_logging || method == "logging/setLevel" || !self.shared().is_new_level(level) {
+        if !has_logging || method == "logging/setLevel" || !self.shared().is_lower_level(level) {
             return;
         }
         let options = CallOptions { cancel: options.cancel.clone(), ..CallOptions::own(options.timeout) };

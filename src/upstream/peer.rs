@@ -13,6 +13,9 @@ pub trait Peer: Send + Sync {
     /// Which client; requests of one client may share what the server asks.
     fn client(&self) -> u64;
 
+    /// The same client where no request of his is meant; `None` when he cannot be reached outside of one.
+    fn outside(&self) -> Option<Arc<dyn Peer>>;
+
     /// The server asks for something. Must not block; the answer is given through the question, be it much later. A question
     /// that is dropped is answered with an error.
     fn ask(&self, ask: ServerAsk);
@@ -50,7 +53,9 @@ impl fmt::Debug for Behind {
 pub struct Offer {
     /// Raw JSON object of capabilities; `None` is `{}`.
     pub capabilities: Option<Arc<str>>,
-    /// Who is asked when it asks outside of any request, if the session is one client's own.
+    /// Whose alone the session is, if it is one client's.
+    pub client: Option<u64>,
+    /// How he is asked outside of any request.
     pub peer: Option<Arc<dyn Peer>>,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Error, Peer, ProgressSink};
 
@@ -73,6 +74,8 @@ struct Pending {
     peer: Option<Arc<dyn Peer>>,
     /// Questions of the server about this request that are not answered yet.
     asks_open: usize,
+    /// Told when the request is over, if anybody waits for that.
+    over: Option<DropGuard>,
     last_sign: Instant,
 }
 
@@ -91,7 +94,7 @@ impl PendingRequests {
     ) -> (u64, oneshot::Receiver<Result<Answer, Error>>) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, receiver) = oneshot::channel();
-        self.lock().insert(id, Pending { answer, progress, peer, asks_open: 0, last_sign: Instant::now() });
+        self.lock().insert(id, Pending { answer, progress, peer, asks_open: 0, over: None, last_sign: Instant::now() });
         (id, receiver)
     }
 
@@ -99,10 +102,9 @@ impl PendingRequests {
     /// with the id of one of them. `None` when that is nobody, or more than one client.
     pub(super) fn behind(&self, about: Option<u64>) -> Option<(u64, Arc<dyn Peer>)> {
         let waiting = self.lock();
-        if let Some(id) = about
-            && let Some(peer) = waiting.get(&id).and_then(|pending| pending.peer.clone())
-        {
-            return Some((id, peer));
+        // What is known is not guessed: a request that is over, or is one of ours, is no client's.
+        if let Some(id) = about {
+            return waiting.get(&id).and_then(|pending| Some((id, pending.peer.clone()?)));
         }
         let mut found: Option<(u64, &Arc<dyn Peer>)> = None;
         for (id, pending) in waiting.iter() {
@@ -118,10 +120,12 @@ impl PendingRequests {
     }
 
     /// The server asks something because of this request: until that is answered it is the other side that is waited for.
-    pub(super) fn ask_opened(&self, id: u64) {
-        if let Some(pending) = self.lock().get_mut(&id) {
-            pending.asks_open += 1;
-        }
+    /// Gives what is cancelled when the request is over. `None`: it is.
+    pub(super) fn ask_opened(&self, id: u64) -> Option<CancellationToken> {
+        let mut waiting = self.lock();
+        let pending = waiting.get_mut(&id)?;
+        pending.asks_open += 1;
+        Some(pending.over.get_or_insert_with(|| CancellationToken::new().drop_guard()).token().clone())
     }
 
     /// A question was answered.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 
-use crate::wire::{Envelope, EnvelopeKind, Line, LineReader, Members, error_line, raw_error_line, result_line};
+use crate::wire::{
+    Envelope, EnvelopeKind, Line, LineReader, Members, error_line, is_method, notification_line, raw_error_line,
+    result_line,
+};
 
 use super::session::{Notice, Shared};
 use super::{Answer, Error, ServerAsk};
@@ -67,6 +70,9 @@ fn locate(envelope: &Envelope<'_>, line: &str) -> Option<(u64, Range<usize>, boo
 fn receive_notification(shared: &Shared, envelope: &Envelope<'_>, about: Option<u64>) {
     let params = envelope.params.map_or("{}", |params| params.get());
     let method = envelope.method.as_deref().unwrap_or_default();
+    if !is_method(method) {
+        return;
+    }
     match method {
         "notifications/progress" => {
             let token = member(params, "progressToken").and_then(|token| own_id(&token));
@@ -106,6 +112,9 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
     let answer = |line: &[u8]| {
         let _unread = shared.link.send(line);
     };
+    if !is_method(method) {
+        return answer(&error_line(id, -32601, "this is no method", None));
+    }
     if method == "ping" {
         return answer(&result_line(id, "{}"));
     }
@@ -120,30 +129,32 @@ fn answer_server(shared: &Arc<Shared>, envelope: &Envelope<'_>, about: Option<u6
         let what = "several clients or none may be meant; ask while a request of the client is open";
         return answer(&error_line(id, -32601, what, None));
     };
-    let withdrawn = CancellationToken::new();
+    // A question is over with the request because of which it was asked.
+    let over = request.and_then(|request| shared.pending.ask_opened(request));
+    let withdrawn = over.map_or_else(CancellationToken::new, |over| over.child_token());
     {
         let mut asks = shared.asks();
         if asks.len() >= ASKS_OPEN_MAX || asks.contains_key(id) {
+            drop(asks);
+            request.into_iter().for_each(|request| shared.pending.ask_closed(request));
             return answer(&error_line(id, -32600, "too many questions are open, or two with this id", None));
         }
         asks.insert(id.to_owned(), withdrawn.clone());
     }
-    request.into_iter().for_each(|request| shared.pending.ask_opened(request));
     let params = envelope.params.map_or("{}", |params| params.get()).to_owned();
     let back = {
         let shared = shared.clone();
         move |method: &str, params: &str| {
-            let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n");
-            let _unread = shared.link.send(line.as_bytes());
+            let _unread = shared.link.send(&notification_line(method, params));
         }
     };
     let server = shared.server.clone();
     let (shared, id) = (shared.clone(), id.to_owned());
     let reply = move |said: Result<&str, &str>| {
         request.into_iter().for_each(|request| shared.pending.ask_closed(request));
-        if shared.asks().remove(&id).is_none() {
-            return;
-        }
+        let Some(open) = shared.asks().remove(&id) else { return };
+        // Whoever watched for its being taken back need not any more.
+        open.cancel();
         let line = match said {
             Ok(result) => result_line(&id, result),
             Err(error) => raw_error_line(&id, error),

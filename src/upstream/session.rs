@@ -108,8 +108,8 @@ pub(super) struct Shared {
     /// Questions of the server that are not answered yet, by the raw id that it gave them.
     asks: Mutex<HashMap<String, CancellationToken>>,
     streams: Mutex<HashMap<String, u64>>,
-    /// The level of log messages that it was last told, raw JSON.
-    level: Mutex<Option<Arc<str>>>,
+    /// The level of log messages that it was last told, by its rank from `debug` on.
+    level: Mutex<Option<usize>>,
     noise_lines: AtomicU64,
     /// How the server ended; `None` while it lives.
     death: watch::Sender<Option<String>>,
@@ -412,12 +412,17 @@ impl Shared {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this is another level than the one it was told last; it counts as told from now on.
-    pub(super) fn is_new_level(&self, level: &Arc<str>) -> bool {
+    /// Whether the client wants more than what the server was told last: of several clients the one who wants most counts, and
+    /// the others are not given what they do not want. It counts as told from now on.
+    pub(super) fn is_lower_level(&self, level: &str) -> bool {
+        const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+        let Some(rank) = LEVELS.iter().position(|known| *known == level.trim_matches('"')) else { return false };
         let mut told = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = told.as_ref() != Some(level);
-        *told = Some(level.clone());
-        is_new
+        let is_lower = told.is_none_or(|told| rank < told);
+        if is_lower {
+            *told = Some(rank);
+        }
+        is_lower
     }
 
     /// Questions of the server that are open.

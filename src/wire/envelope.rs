@@ -69,18 +69,47 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A request as one line, newline included. `params` must be JSON.
+/// A request as one line, newline included. `params` must be JSON without line breaks.
 #[must_use]
 pub fn request_line(id: u64, method: &str, params: &str) -> Vec<u8> {
     let mut line = Vec::with_capacity(64 + method.len() + params.len());
     line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     line.extend_from_slice(id.to_string().as_bytes());
-    line.extend_from_slice(b",\"method\":\"");
-    line.extend_from_slice(method.as_bytes());
-    line.extend_from_slice(b"\",\"params\":");
+    line.extend_from_slice(b",\"method\":");
+    push_text(&mut line, method);
+    line.extend_from_slice(b",\"params\":");
     line.extend_from_slice(params.as_bytes());
     line.extend_from_slice(b"}\n");
     line
+}
+
+/// A notification as one line, newline included. `params` must be JSON without line breaks.
+#[must_use]
+pub fn notification_line(method: &str, params: &str) -> Vec<u8> {
+    let mut line = Vec::with_capacity(48 + method.len() + params.len());
+    line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":");
+    push_text(&mut line, method);
+    line.extend_from_slice(b",\"params\":");
+    line.extend_from_slice(params.as_bytes());
+    line.extend_from_slice(b"}\n");
+    line
+}
+
+/// Whether a method is written as methods are; others come from those who are up to something.
+#[must_use]
+pub fn is_method(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.$-:".contains(&b))
+}
+
+/// A text as JSON; what needs no escapes is not looked at twice.
+fn push_text(line: &mut Vec<u8>, text: &str) {
+    if is_method(text) {
+        line.push(b'"');
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'"');
+    } else {
+        line.extend_from_slice(serde_json::to_string(text).expect("a string serialises").as_bytes());
+    }
 }
 
 /// An answer as one line, newline included. `id` and `result` must be JSON without line breaks.

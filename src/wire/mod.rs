@@ -8,7 +8,10 @@ mod members;
 #[cfg(test)]
 mod tests;
 
-pub use envelope::{Envelope, EnvelopeKind, error_line, owned_result_line, raw_error_line, request_line, result_line};
+pub use envelope::{
+    Envelope, EnvelopeKind, error_line, is_method, notification_line, owned_result_line, raw_error_line, request_line,
+    result_line,
+};
 pub use line_reader::{Line, LineReader};
 pub use line_writer::{LineWriter, WriteError, WriteWatch};
 pub use members::Members;

@@ -36,6 +36,8 @@ pub(super) async fn receive(
         Ok(bytes) => bytes,
         Err(refusal) => return refusal,
     };
+    // Parts of it become parts of lines. Outside of texts a line break means nothing, and inside there may be none.
+    let bytes = without_line_breaks(bytes);
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return refuse(StatusCode::BAD_REQUEST, PARSE_ERROR, "the message is not valid UTF-8");
     };
@@ -64,6 +66,13 @@ pub(super) async fn receive(
         modern::receive(service, sender, headers, &envelope, accepts).await
     } else {
         legacy::receive(service, sender, headers, &envelope, accepts).await
+    }
+}
+
+fn without_line_breaks(bytes: Bytes) -> Bytes {
+    match memchr::memchr2(b'\n', b'\r', &bytes) {
+        None => bytes,
+        Some(_) => bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect::<Vec<u8>>().into(),
     }
 }
 

@@ -57,6 +57,9 @@ impl<'a> Asked<'a> {
         };
         let Some(params) = params else { return Ok(asked) };
         let members = Members::parse(params.get()).map_err(|_| "params must be an object".to_owned())?;
+        if has_twice(&members) {
+            return Err("params has a member twice".to_owned());
+        }
         let Some(meta) = members.member("_meta") else { return Ok(asked) };
         let meta = Members::parse(meta).map_err(|_| "params._meta must be an object".to_owned())?;
         if let Some(version) = meta.member(hello::META_VERSION) {
@@ -143,6 +146,12 @@ impl<'a> Asked<'a> {
         let params = Members::parse(self.params?.get()).ok()?;
         serde_json::from_str(params.member(name)?).ok()
     }
+}
+
+/// Whether two members have one name: readers differ in which of them counts, and what was checked would not be what is done.
+fn has_twice(members: &Members<'_>) -> bool {
+    let mut seen = std::collections::HashSet::with_capacity(members.0.len());
+    members.0.len() > 1 && !members.0.iter().all(|(name, _)| seen.insert(name))
 }
 
 /// Feeds a value with the members of its objects in the order of their names.

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::{Tool, ToolKey};
 use crate::operations::{CallerId, OpContext, Operations};
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
-use crate::wire::{Envelope, EnvelopeKind, Members};
+use crate::wire::{Envelope, EnvelopeKind, Members, is_method};
 
 use super::asked::Asked;
 use super::asks::Asks;
@@ -243,6 +243,12 @@ impl Conversation {
         if is_of_the_other_era(asked) {
             return not_offered(exchange, asked.method);
         }
+        if !is_method(asked.method) {
+            return not_offered(exchange, "(no method)");
+        }
+        if self.in_flight().contains_key(asked.id) {
+            return refuse(exchange, INVALID_REQUEST, "a request with this id is open", None);
+        }
         match (asked.method, &self.profile.view) {
             ("subscriptions/listen", _) => told::listen(self, asked, exchange),
             ("server/discover", View::Routed) => exchange.answer(Said::Result(hello::discovered().to_string().into())),
@@ -437,6 +443,7 @@ impl Conversation {
     ) -> (OpContext, Arc<dyn Exchange>) {
         let mut behind = Behind { meta: asked.meta.clone(), ..Behind::default() };
         let mut exchange = exchange.clone();
+        let mut progress = None;
         if asked.is_modern() {
             behind.capabilities = asked.capabilities.clone().filter(|raw| raw.trim() != "{}");
             behind.log_level.clone_from(&asked.log_level);
@@ -445,9 +452,11 @@ impl Conversation {
             let dialogue = self.front.dialogues.begin(
                 self.subject(asked),
                 self.caller.is_anonymous,
+                asked.progress_token.clone(),
                 exchange.clone(),
                 cancel.clone(),
             );
+            progress = Some(dialogue.progress_sink());
             behind.peer = Some(Arc::new(ModernPeer {
                 client: self.caller.id.0,
                 dialogue: dialogue.clone(),
@@ -465,7 +474,10 @@ impl Conversation {
                 exchange: Some(exchange.clone()),
             }));
         }
-        let progress = asked.progress_token.clone().map(|token| progress_sink(exchange.clone(), token));
+        let progress = progress.or_else(|| {
+            let token = asked.progress_token.clone()?;
+            Some(progress_sink(exchange.clone(), token))
+        });
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
         let principal = principal_number(&self.caller.principal);
@@ -486,18 +498,22 @@ impl Conversation {
         let Some(params) = asked.params.filter(|_| asked.is_modern()) else { return false };
         let members = Members::parse(params.get()).unwrap_or_default();
         let Some(state) = members.member("requestState") else { return false };
-        if !Dialogues::is_ours(state) && self.profile.view != View::Routed {
-            return false;
-        }
         let (responses, subject) = (members.member("inputResponses"), self.subject(asked));
+        let found = match self.front.dialogues.find(state, &subject) {
+            Ok(found) => found,
+            // Another mcporch may be the server that sealed it.
+            Err(_) if self.profile.view != View::Routed => return false,
+            Err(what) => {
+                refuse(exchange, INVALID_PARAMS, what, None);
+                return true;
+            }
+        };
         let held: Arc<dyn Exchange> =
             Arc::new(Held { id: asked.id.to_owned(), inner: exchange.clone(), conversation: Arc::downgrade(self) });
-        match self.front.dialogues.resume(state, &subject, responses, held) {
-            Ok(dialogue) => {
-                // It may have been answered in that very moment; then a token that nobody takes out costs nothing.
-                self.in_flight().insert(asked.id.to_owned(), dialogue.cancel_token());
-            }
-            Err(what) => refuse(exchange, INVALID_PARAMS, what, None),
+        self.in_flight().insert(asked.id.to_owned(), found.cancel_token());
+        if let Err(what) = found.come_back(responses, asked.progress_token.clone(), held) {
+            self.in_flight().remove(asked.id);
+            refuse(exchange, INVALID_PARAMS, what, None);
         }
         true
     }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
-use crate::upstream::ServerAsk;
-use crate::wire::Members;
+use crate::upstream::{ProgressSink, ServerAsk};
+use crate::wire::{Members, notification_line};
 
 use super::exchange::{Exchange, Said};
 use super::hello;
@@ -41,6 +42,7 @@ struct Waiting {
     dialogue: Weak<Dialogue>,
     /// The server one of whose few sessions waits with it.
     holds_up: Option<ServerName>,
+    since: Instant,
 }
 
 /// One call and whoever it is answered to at the moment.
@@ -58,8 +60,19 @@ pub(super) struct Dialogue {
     kept: Mutex<Option<Arc<Dialogue>>>,
 }
 
+/// A call that waits, and the round that its client comes back to.
+pub(super) struct Found {
+    dialogue: Arc<Dialogue>,
+    round: u64,
+}
+
+/// Said to who brings a state that is good for nothing.
+const UNKNOWN: &str = "requestState is none that waits here: it was used before, has expired, or was changed";
+
 #[derive(Default)]
 struct State {
+    /// Raw JSON; the request that waits wants progress under it.
+    progress_token: Option<String>,
     /// `None` while the client is expected back.
     exchange: Option<Arc<dyn Exchange>>,
     /// Questions that were not answered, by the key that the client knows them by.
@@ -91,11 +104,12 @@ impl Dialogues {
         self: &Arc<Self>,
         subject: String,
         is_anonymous: bool,
+        progress_token: Option<String>,
         exchange: Arc<dyn Exchange>,
         cancel: CancellationToken,
     ) -> Arc<Dialogue> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let state = State { exchange: Some(exchange), ..State::default() };
+        let state = State { progress_token, exchange: Some(exchange), ..State::default() };
         Arc::new(Dialogue {
             number,
             subject,
@@ -107,26 +121,13 @@ impl Dialogues {
         })
     }
 
-    /// The client is back: `state` is the raw JSON that he brought, `responses` the raw `inputResponses`. `Err` says why that is
-    /// none of our calls.
-    pub(super) fn resume(
-        &self,
-        state: &str,
-        subject: &str,
-        responses: Option<&str>,
-        exchange: Arc<dyn Exchange>,
-    ) -> Result<Arc<Dialogue>, &'static str> {
-        const UNKNOWN: &str = "requestState is none that waits here: it was used before, has expired, or was changed";
+    /// The call that a client means who came back: `state` is the raw JSON that he brought. `Err` says why that is none of our
+    /// calls.
+    pub(super) fn find(&self, state: &str, subject: &str) -> Result<Found, &'static str> {
         let state: String = serde_json::from_str(state).map_err(|_| UNKNOWN)?;
         let (number, round) = self.unseal(&state, subject).ok_or(UNKNOWN)?;
         let dialogue = self.waiting().get(&number).and_then(|one| one.dialogue.upgrade()).ok_or(UNKNOWN)?;
-        dialogue.come_back(round, responses, exchange).map_err(|()| UNKNOWN)?;
-        Ok(dialogue)
-    }
-
-    /// Whether a state was sealed by us, or by one of our kind in another life.
-    pub(super) fn is_ours(state: &str) -> bool {
-        state.trim_start_matches('"').starts_with("mcporch1.")
+        Ok(Found { dialogue, round })
     }
 
     fn seal(&self, dialogue: &Dialogue, round: u64) -> String {
@@ -148,6 +149,24 @@ impl Dialogues {
         mac.update(b"\0");
         mac.update(subject.as_bytes());
         mac
+    }
+}
+
+impl Found {
+    /// Ends the call.
+    pub(super) fn cancel_token(&self) -> CancellationToken {
+        self.dialogue.cancel.clone()
+    }
+
+    /// Brings the client together with his call: `responses` is the raw `inputResponses`; progress is told under this token from
+    /// now on. `Err`: he was here before.
+    pub(super) fn come_back(
+        &self,
+        responses: Option<&str>,
+        progress_token: Option<String>,
+        exchange: Arc<dyn Exchange>,
+    ) -> Result<(), &'static str> {
+        self.dialogue.come_back(self.round, responses, progress_token, exchange).map_err(|()| UNKNOWN)
     }
 }
 
@@ -180,6 +199,21 @@ impl Dialogue {
         if let Some(exchange) = exchange {
             exchange.tell(line);
         }
+    }
+
+    /// Tells progress under the token of the request that waits; while none waits, or it wants none, it is lost.
+    pub(super) fn progress_sink(self: &Arc<Self>) -> ProgressSink {
+        let dialogue = Arc::downgrade(self);
+        Arc::new(move |params| {
+            let Some(dialogue) = dialogue.upgrade() else { return };
+            let (exchange, token) = {
+                let state = dialogue.state();
+                (state.exchange.clone(), state.progress_token.clone())
+            };
+            let (Some(exchange), Some(token), Ok(members)) = (exchange, token, Members::parse(params)) else { return };
+            let params = members.with(&[("progressToken", Some(&token))]);
+            exchange.tell(&notification_line("notifications/progress", &params));
+        })
     }
 
     /// Answers the request that waits with what is wanted, and waits for the client.
@@ -228,10 +262,10 @@ impl Dialogue {
             }
             let is_beside = |one: &&Waiting| holds_up.is_some() && one.holds_up == holds_up;
             let beside = waiting.values().filter(is_beside).count();
-            // Numbers grow, so the first has waited longest.
-            let first = waiting.values().find(is_beside).filter(|_| beside >= HELD_UP_MAX);
+            let first =
+                waiting.values().filter(is_beside).min_by_key(|one| one.since).filter(|_| beside >= HELD_UP_MAX);
             let crowded_out = first.and_then(|one| one.dialogue.upgrade());
-            waiting.insert(self.number, Waiting { dialogue: Arc::downgrade(self), holds_up });
+            waiting.insert(self.number, Waiting { dialogue: Arc::downgrade(self), holds_up, since: Instant::now() });
             crowded_out
         };
         if let Some(other) = crowded_out {
@@ -266,13 +300,20 @@ impl Dialogue {
         }
     }
 
-    fn come_back(self: &Arc<Self>, round: u64, responses: Option<&str>, exchange: Arc<dyn Exchange>) -> Result<(), ()> {
+    fn come_back(
+        self: &Arc<Self>,
+        round: u64,
+        responses: Option<&str>,
+        progress_token: Option<String>,
+        exchange: Arc<dyn Exchange>,
+    ) -> Result<(), ()> {
         let mut answered = Vec::new();
         let ended = {
             let mut state = self.state();
             if state.round != round || state.exchange.is_some() {
                 return Err(());
             }
+            state.progress_token = progress_token;
             let responses = responses.map(Members::parse).and_then(Result::ok).unwrap_or_default();
             for (key, said) in &responses.0 {
                 if let Some(ask) = state.asks.remove(key.as_ref()) {
@@ -286,6 +327,8 @@ impl Dialogue {
             ended
         };
         let _kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // It waits no more, until it asks again.
+        self.all.waiting().remove(&self.number);
         match ended {
             Some(Ended::Result(result)) => exchange.answer(Said::Result(result.into())),
             Some(Ended::Error(code, error)) => exchange.answer(Said::Error(code, &error)),
@@ -299,11 +342,6 @@ impl Dialogue {
         }
         Ok(())
     }
-
-    /// Ends the call.
-    pub(super) fn cancel_token(&self) -> CancellationToken {
-        self.cancel.clone()
-    }
 }
 
 impl Exchange for Dialogue {
@@ -314,6 +352,11 @@ impl Exchange for Dialogue {
                 Said::Result(result) => Ended::Result(result.into_owned()),
                 Said::Error(code, error) => Ended::Error(code, error.to_owned()),
             });
+            drop(state);
+            // Its server's session is free.
+            if let Some(waiting) = self.all.waiting().get_mut(&self.number) {
+                waiting.holds_up = None;
+            }
             return;
         };
         drop(state);

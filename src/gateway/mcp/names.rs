@@ -21,7 +21,11 @@ pub(super) fn shown(server: &str, name: &str) -> String {
 
 /// The name alone, where nothing else has it; `is_taken` says so.
 pub(super) fn bare(server: &str, name: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    if is_safe(name) && !looks_hashed(name) && !is_taken(name) { name.to_owned() } else { shown(server, name) }
+    if is_safe(name) && !name.contains("__") && !looks_hashed(name) && !is_taken(name) {
+        name.to_owned()
+    } else {
+        shown(server, name)
+    }
 }
 
 fn hashed(plain: &str, whole: &str) -> String {

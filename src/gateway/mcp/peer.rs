@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::upstream::{Peer, ServerAsk};
-use crate::wire::Members;
+use crate::wire::{Members, notification_line};
 
 use super::asks::can_be_asked;
 use super::conversation::Conversation;
@@ -25,6 +25,11 @@ pub(super) struct LegacyPeer {
 impl Peer for LegacyPeer {
     fn client(&self) -> u64 {
         self.client
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Peer>> {
+        let conversation = self.conversation.clone();
+        Some(Arc::new(Self { conversation, client: self.client, exchange: None }))
     }
 
     fn ask(&self, ask: ServerAsk) {
@@ -60,6 +65,10 @@ pub(super) struct ModernPeer {
 impl Peer for ModernPeer {
     fn client(&self) -> u64 {
         self.client
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Peer>> {
+        None
     }
 
     fn ask(&self, ask: ServerAsk) {
@@ -119,5 +128,5 @@ pub(super) fn passes(params: &str, level: Option<&str>) -> bool {
 
 /// A notification as a line; `params` is raw JSON.
 pub(super) fn notification(method: &str, params: &str) -> Vec<u8> {
-    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n").into_bytes()
+    notification_line(method, params)
 }

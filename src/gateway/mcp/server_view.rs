@@ -12,7 +12,7 @@ use crate::wire::Members;
 
 use super::asked::Asked;
 use super::calls::{Running, TOO_MANY};
-use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, refuse};
+use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, refuse};
 use super::exchange::{Exchange, Said};
 use super::{answer, hello};
 
@@ -173,18 +173,26 @@ fn set_level(conversation: &Arc<Conversation>, server: &ServerName, asked: &Aske
     let Some(mut running) = Running::begin(conversation, asked, exchange) else {
         return refuse(exchange, INTERNAL_ERROR, TOO_MANY, None);
     };
-    let passed = Passed::of(server, asked);
+    let server = server.clone();
     conversation.tasks.clone().spawn(async move {
-        let Passed { server, method, members, is_idempotent } = passed;
         let operations = running.conversation.front.operations.clone();
+        let said = match operations.hello(&running.cx, &server).await {
+            Ok(said) => said,
+            Err(fault) => return give(&mut running, Err(fault), "logging/setLevel", false, None),
+        };
         // A modern server is told with each request.
-        let is_modern = operations.hello(&running.cx, &server).await.is_ok_and(|said| said.era == Era::Modern);
-        if is_modern {
+        if said.era == Era::Modern {
             return running.end(Said::Result("{}".into()));
         }
-        let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
+        if memchr::memmem::find(said.capabilities.as_bytes(), b"\"logging\"").is_none() {
+            let error =
+                json!({"code": METHOD_NOT_FOUND, "message": "this server keeps no log for clients"}).to_string();
+            return running.end(Said::Error(METHOD_NOT_FOUND, &error));
+        }
+        // With any request it is told what the one who wants most of its clients wants.
+        let forwarded = Forwarded { server: &server, method: "ping", members: "", is_idempotent: true };
         let answered = operations.forward(&running.cx, &forwarded).await;
-        give(&mut running, answered, &method, false, None);
+        give(&mut running, answered, "logging/setLevel", false, Some(Box::new(|_| Some("{}".to_owned()))));
     });
 }
 

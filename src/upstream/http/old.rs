@@ -42,7 +42,13 @@ async fn begin(way: &Arc<Way>) -> Result<Url, Error> {
     if body_kind(&response) != BodyKind::Events {
         return Err(way.unreachable("it answers a GET with no event stream; is its `url` right?", false));
     }
+    // Keys and tokens go with every message, to the origin that they are for and to no other, whoever redirects us.
+    let elsewhere = |address: &Url| address.origin() != way.url.origin();
     let from = response.url().clone();
+    if elsewhere(&from) {
+        let what = format!("its event stream was redirected to another origin, {}", web::shown(&from));
+        return Err(way.unreachable(&what, false));
+    }
     let mut events = Events::of(response, way.line_bytes_max, false);
     let endpoint = async {
         while let Some(event) = events.next().await {
@@ -57,7 +63,7 @@ async fn begin(way: &Arc<Way>) -> Result<Url, Error> {
     let named = named.ok_or_else(|| way.unreachable("its event stream does not say where messages go", false))?;
     let address = from.join(named.trim());
     let address = address.map_err(|_| way.unreachable("its event stream names no address for messages", false))?;
-    if address.origin() != from.origin() {
+    if elsewhere(&address) {
         let what = format!("its event stream sends messages to another origin, {}", web::shown(&address));
         return Err(way.unreachable(&what, false));
     }

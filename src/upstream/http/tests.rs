@@ -490,6 +490,23 @@ async fn a_server_of_the_old_transport_is_found_and_spoken_to() {
     check(RemoteKind::Http, "/messages?session=1").await.unwrap_err();
 }
 
+#[tokio::test]
+async fn a_redirect_of_the_old_stream_to_another_origin_takes_nothing_along() {
+    let other = Server::start(|_, mut line| {
+        line.stream();
+        line.raw("event: endpoint\ndata: /messages\n\n");
+        line.wait_for_close();
+    });
+    let location = format!("Location: {}\r\n", other.url("/sse"));
+    let server = Server::start(move |_, mut line| line.answer("302 Found", &location, ""));
+    let mut spec = spec(server.url("/sse"));
+    remote(&mut spec).kind = RemoteKind::Sse;
+    remote(&mut spec).headers = vec![("X-Api-Key".to_owned(), "hidden".to_owned())];
+    let fault = start(&spec).await.unwrap_err();
+    assert!(fault.to_string().contains("another origin"), "{fault}");
+    assert!(other.asked().iter().all(|asked| asked.verb == "GET" && asked.header("x-api-key").is_empty()));
+}
+
 /// Has a first value, and a second one when that is refused.
 #[derive(Debug, Default)]
 struct Renewing(AtomicUsize);

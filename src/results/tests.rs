@@ -320,6 +320,51 @@ fn paths_lead_into_structured_content() {
 }
 
 #[test]
+fn paths_that_multiply_are_refused_and_others_are_not() {
+    let nested = (0..60).fold(json!(1), |inner, _| json!([inner]));
+    both_ways(
+        &json!({"content": [], "structuredContent": {"n": nested, "it's": {"a,b": [1, 2], "c": 3}}}),
+        |results, kept| {
+            let follow = |path: &str| results.follow_path(kept, path, 0, 10_000, 10_000);
+            let listed = "$['it\\'s']['a,b'][0]: 1\n$['it\\'s']['a,b'][1]: 2\n$['it\\'s']['c']: 3\n";
+            assert_eq!(follow("$[\"it's\"]['a,b', 'c']").unwrap().nodes, 2);
+            let found = follow("$[\"it's\"]..[?@ < 9]").unwrap();
+            let (mut found, mut listed): (Vec<&str>, Vec<&str>) =
+                (found.text.lines().collect(), listed.lines().collect());
+            found.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!(found, listed);
+            assert_eq!(
+                follow("$.n[0,0]").unwrap().text.lines().count(),
+                2,
+                "a node that is meant twice is shown twice"
+            );
+            assert_eq!(follow("$[?match(@, 'a,,,,,,,,,,,,b')]").unwrap().nodes, 0);
+            let many: Vec<String> = (0..100).map(|number| format!("'a{number}'")).collect();
+            assert_eq!(follow(&format!("$[{}]", many.join(","))).unwrap().nodes, 0);
+            for path in [
+                &format!("$.n{}", "[0,0]".repeat(30)),
+                &format!("$.n{}", "[0,-1]".repeat(30)),
+                &format!("$.n{}", "[*,0:9]".repeat(30)),
+                &format!("$['n',\"n\"]{}", "[*,?@]".repeat(3)),
+                &format!("$[?@{}]", "[0,0]".repeat(30)),
+                "$..[*,*]..*",
+            ] {
+                assert!(matches!(follow(path), Err(Error::Path { .. })), "{path}");
+            }
+            let far = results.follow_path(kept, "$.n[*,*]", usize::MAX, 9, 9);
+            assert!(matches!(far, Err(Error::Path { .. })));
+        },
+    );
+    let wide = vec![1; 200_000];
+    both_ways(&json!({"content": [], "structuredContent": {"wide": wide}}), |results, kept| {
+        assert_eq!(results.follow_path(kept, "$..*", 0, 100, 100).unwrap().nodes, 200_001);
+        let twice = results.follow_path(kept, "$..wide..*", 0, 9, 9);
+        assert!(matches!(twice, Err(Error::Path { fault, .. }) if fault.contains("name the members")));
+    });
+}
+
+#[test]
 fn passages_are_found_by_words_and_ordered_by_meaning() {
     let mut text: String = (0..2_000)
         .map(|number| format!("Paragraph {number} speaks of the weather in town, of rain and of sun.\n"))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::error_chain;
+use crate::domain::{ServerName, error_chain};
 use crate::upstream::{AuthFault, Authorizer, Challenge};
 use crate::web::Client;
 
@@ -21,6 +21,9 @@ use super::{Callback, Error, Person, Store, Target, lock, log_in, token};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A token that is refused that soon after a refresh for a refusal is not refreshed again, in milliseconds.
 const CURED_FOR_MS: i64 = 60_000;
+/// After a refresh that failed none is tried for so long, in milliseconds: with an issuer that is down each takes its time,
+/// and whoever waits for his turn would wait for all of those before him. A guess.
+const FAILED_FOR_MS: i64 = 10_000;
 /// Logins without a person, per server and process: a server that refuses everything must not keep us busy.
 const LOGINS_MAX: u32 = 3;
 
@@ -62,6 +65,29 @@ struct Cache {
 struct Worker {
     client: Option<Client>,
     logins: u32,
+    /// When the last refresh failed, and how; `None` once one succeeded.
+    failed: Option<(i64, String)>,
+}
+
+impl Worker {
+    /// The failure of a moment ago, if there was one.
+    fn failed_before(&self, server: &ServerName, now_ms: i64) -> Result<(), Error> {
+        let Some((at_ms, said)) = &self.failed else { return Ok(()) };
+        let passed_ms = now_ms - at_ms;
+        if !(0..FAILED_FOR_MS).contains(&passed_ms) {
+            return Ok(());
+        }
+        Err(Error::FailedBefore { server: server.clone(), seconds: passed_ms / 1000, said: said.clone() })
+    }
+
+    /// Keeps a failure in mind that time may mend.
+    fn note<T>(&mut self, done: Result<T, Error>, now_ms: i64) -> Result<T, Error> {
+        self.failed = match &done {
+            Err(fault) if !needs_person(fault) => Some((now_ms, error_chain(fault))),
+            Ok(_) | Err(_) => None,
+        };
+        done
+    }
 }
 
 impl std::fmt::Debug for StoredAuthorizer {
@@ -200,22 +226,32 @@ impl Inner {
         if is_fresh(&entry) {
             return Ok(entry.grant.map(Arc::new));
         }
-        let _held = lock::take(&self.store.lock(&self.target)).await?;
-        let entry = self.reload().await?;
-        if is_fresh(&entry) {
-            return Ok(entry.grant.map(Arc::new));
-        }
-        self.refresh(&mut worker, entry, false).await.map(Some)
+        worker.failed_before(&self.target.server, (self.now_ms)())?;
+        let done = async {
+            let _held = lock::take(&self.store.lock(&self.target)).await?;
+            let entry = self.reload().await?;
+            if is_fresh(&entry) {
+                return Ok(entry.grant.map(Arc::new));
+            }
+            self.refresh(&mut worker.client, entry, false).await.map(Some)
+        };
+        let done = done.await;
+        worker.note(done, (self.now_ms)())
     }
 
     /// Gets a new token. The lock is held.
-    async fn refresh(&self, worker: &mut Worker, entry: Entry, after_refusal: bool) -> Result<Arc<Grant>, Error> {
+    async fn refresh(
+        &self,
+        built: &mut Option<Client>,
+        entry: Entry,
+        after_refusal: bool,
+    ) -> Result<Arc<Grant>, Error> {
         let ended = || Error::Ended { server: self.target.server.clone() };
         let grant = entry.grant.as_ref().ok_or_else(ended)?;
-        if worker.client.is_none() {
-            worker.client = Some(client(&self.target).await?);
+        if built.is_none() {
+            *built = Some(client(&self.target).await?);
         }
-        let client = worker.client.as_ref().ok_or_else(ended)?;
+        let client = built.as_ref().ok_or_else(ended)?;
         match token::refresh(client, &self.target, grant, (self.now_ms)()).await {
             Ok(grant) => {
                 let grant = Grant { after_refusal, ..grant };
@@ -246,7 +282,9 @@ impl Inner {
                 return Ok(Cured::Yes);
             }
             if challenge.status == 401 && grant.refresh_token.is_some() && !was_cured {
-                match self.refresh(&mut worker, entry.clone(), true).await {
+                worker.failed_before(&self.target.server, now_ms)?;
+                let refreshed = self.refresh(&mut worker.client, entry.clone(), true).await;
+                match worker.note(refreshed, (self.now_ms)()) {
                     Ok(_) => return Ok(Cured::Yes),
                     Err(Error::Ended { .. }) => {}
                     Err(fault) => return Err(fault),

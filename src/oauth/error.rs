@@ -162,6 +162,16 @@ pub enum Error {
         /// Which server.
         server: ServerName,
     },
+    /// It failed a moment ago, and is not tried again yet.
+    #[error("server `{server}`: its token could not be refreshed {seconds} s ago, and is tried again soon: {said}")]
+    FailedBefore {
+        /// Which server.
+        server: ServerName,
+        /// How long ago.
+        seconds: i64,
+        /// What was wrong then.
+        said: String,
+    },
     /// The work on a blocking thread was cut off: the process is ending.
     #[error("mcporch is ending")]
     Ending,

@@ -225,7 +225,35 @@ async fn an_issuer_that_is_down_costs_no_login() {
     let fault = authorizer.authorization().await.unwrap_err();
     assert!(!fault.needs_login && fault.message.contains("HTTP 503"), "{fault:?}");
     stage.running.world().is_down = false;
+    pass(11);
     assert_eq!(authorizer.authorization().await, token(2));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_asked_once_for_many_who_wait() {
+    let stage = Stage::new();
+    stage.log_in().await.unwrap();
+    stage.running.world().is_down = true;
+    let authorizer = stage.authorizer();
+    let count = || stage.running.world().asked.iter().filter(|asked| *asked == "POST /token").count();
+    let before = count();
+    pass(3590);
+    for _ in 0..5 {
+        assert_eq!(authorizer.authorization().await, token(1));
+    }
+    assert_eq!(count(), before + 1);
+    // A refusal is not cured by asking more often either, and no login is wanted for it.
+    let refused = refusal(401, &stage.running.challenge(), Some(1));
+    let fault = authorizer.refused(&refused).await.unwrap_err();
+    assert!(!fault.needs_login && fault.message.contains("HTTP 503"), "{fault:?}");
+    assert_eq!(count(), before + 1);
+    pass(11);
+    authorizer.refused(&refused).await.unwrap_err();
+    assert_eq!(count(), before + 2);
+    // What another process got is taken at once.
+    stage.running.world().is_down = false;
+    assert_eq!(stage.authorizer().authorization().await, token(2));
+    assert_eq!(authorizer.refused(&refused).await, Ok(true));
 }
 
 #[tokio::test]

@@ -227,5 +227,12 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     written.map_err(|source| {
         let _left_behind = fs::remove_file(&beside);
         fault(source)
-    })
+    })?;
+    // So that a power cut does not bring the old refresh token back, which is worth nothing. Where a folder cannot be synced,
+    // the file is still whole.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let _as_it_is = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
 }

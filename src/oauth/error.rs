@@ -156,6 +156,19 @@ pub enum Error {
         /// How long we waited.
         seconds: u64,
     },
+    /// The operator's secret is for the issuer of the last login, and the server names another one.
+    #[error(
+        "server `{server}`: it names the issuer {named}, and its `client_secret` was given to {known} so far; if that is right, \
+         run `mcporch auth logout {server}` and log in again"
+    )]
+    OtherIssuer {
+        /// Which server.
+        server: ServerName,
+        /// Who issued the last token.
+        known: String,
+        /// Who is named now.
+        named: String,
+    },
     /// The refresh token is refused, or there is none.
     #[error("server `{server}`: the login has ended; run `mcporch auth login {server}`")]
     Ended {

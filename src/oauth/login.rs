@@ -79,6 +79,7 @@ pub(super) async fn begin(target: &Target, client: &Client, known: &Entry, redir
     };
     let found = manager.resolve_metadata_from_challenge(challenge.as_deref()).await.map_err(failed(Step::Discover))?;
     check_endpoints(target, client, &found.metadata)?;
+    check_issuer(target, known, &found.metadata)?;
     manager.set_metadata(found.metadata.clone());
     let scopes = scopes(target, known, &manager, &found.metadata, challenge.as_deref()).await;
     let scope_refs: Vec<&str> = scopes.iter().map(String::as_str).collect();
@@ -199,6 +200,23 @@ fn check_endpoints(target: &Target, client: &Client, metadata: &AuthorizationMet
         client.rules().check(&url).map_err(on_web(&target.server, Step::Discover))?;
     }
     Ok(())
+}
+
+/// A secret of the operator goes to the issuer that had it at the last login and to no other: who issues tokens is said by the
+/// server, which may have been taken over since.
+fn check_issuer(target: &Target, known: &Entry, metadata: &AuthorizationMetadata) -> Result<(), Error> {
+    let Some(last) = known.grant.as_ref().filter(|_| target.client_secret.is_some()) else { return Ok(()) };
+    let origin = |endpoint: &str| Url::parse(endpoint).ok().map(|url| url.origin());
+    let is_same = last.issuer == metadata.issuer && origin(&last.token_endpoint) == origin(&metadata.token_endpoint);
+    if is_same {
+        return Ok(());
+    }
+    let name = |issuer: &Option<String>, endpoint: &str| cleaned(issuer.as_deref().unwrap_or(endpoint));
+    Err(Error::OtherIssuer {
+        server: target.server.clone(),
+        known: name(&last.issuer, &last.token_endpoint),
+        named: name(&metadata.issuer, &metadata.token_endpoint),
+    })
 }
 
 /// The rights to ask for: those that the operator wrote, else those that the server names; with them those that it missed

@@ -41,10 +41,11 @@ impl Guarded {
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
         }
-        let response = match asked.redirect_policy {
-            OAuthHttpRedirectPolicy::Follow => self.client.send_following(request, HOPS_MAX).await?,
-            // And whatever a later rmcp thinks of.
-            OAuthHttpRedirectPolicy::Stop | _ => self.client.send(request).await?,
+        // Whatever else a later rmcp thinks of is not followed.
+        let response = if matches!(asked.redirect_policy, OAuthHttpRedirectPolicy::Follow) {
+            self.client.send_following(request, HOPS_MAX).await?
+        } else {
+            self.client.send(request).await?
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, ANSWER_BYTES_MAX, BODY_TIME_MAX).await?;
@@ -63,19 +64,12 @@ struct Told(String);
 impl OAuthHttpClient for Guarded {
     fn execute(&self, request: OAuthHttpRequest) -> OAuthHttpClientFuture<'_> {
         Box::pin(async move {
-            let answer = self.ask(request).await;
-            let mut last = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
-            match answer {
-                Ok(answer) => {
-                    *last = None;
-                    Ok(answer)
-                }
-                Err(fault) => {
-                    let told = Told(fault.to_string());
-                    *last = Some(fault);
-                    Err(told.into())
-                }
-            }
+            let (answer, fault) = match self.ask(request).await {
+                Ok(answer) => (Ok(answer), None),
+                Err(fault) => (Err(Told(fault.to_string()).into()), Some(fault)),
+            };
+            *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+            answer
         })
     }
 }

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Launch, ServerConfig};
 use crate::domain::error_chain;
@@ -17,18 +18,24 @@ use super::logins::{credentials, login_target};
 use super::now_ms;
 
 /// Whoever gives requests to this server their right. `None`: it is a program, or its entry brings a right of its own.
-pub(super) fn authorizer(config: &Config, server: &ServerConfig) -> Option<Arc<dyn Authorizer>> {
+pub(super) fn authorizer(
+    config: &Config,
+    server: &ServerConfig,
+    refreshes: &TaskTracker,
+) -> Option<Arc<dyn Authorizer>> {
     let Launch::Remote { headers, .. } = &server.launch else { return None };
     let has_own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
         || server.late_env.has("Authorization")
         || server.late_env.has("authorization");
-    let late = Late { server: server.clone(), store: credentials(config), stored: OnceCell::new() };
+    let (store, refreshes) = (credentials(config), refreshes.clone());
+    let late = Late { server: server.clone(), store, refreshes, stored: OnceCell::new() };
     (!has_own).then(|| Arc::new(late) as Arc<dyn Authorizer>)
 }
 
 struct Late {
     server: ServerConfig,
     store: Store,
+    refreshes: TaskTracker,
     stored: OnceCell<StoredAuthorizer>,
 }
 
@@ -46,7 +53,8 @@ impl Late {
             let broken = || AuthFault { message: "reading the login broke off".to_owned(), needs_login: false };
             let target = read.map_err(|_| broken())?;
             let target = target.map_err(|fault| AuthFault { message: error_chain(&fault), needs_login: false })?;
-            Ok(StoredAuthorizer::new(target, self.store.clone(), Consent::Ask, now_ms))
+            let store = self.store.clone();
+            Ok(StoredAuthorizer::new_among(&self.refreshes, target, store, Consent::Ask, now_ms))
         };
         self.stored.get_or_try_init(make).await
     }

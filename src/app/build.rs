@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::alerts::Alerts;
 use crate::catalog::{Catalog, ServerKey};
@@ -29,6 +30,9 @@ use super::{Ancestry, care, events, health};
 
 /// Longest wait for what is not known yet, before an answer says that nothing is known.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest wait at the end for tokens that are being refreshed: a little more than all deadlines of one refresh.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// All rooms, built. Nothing runs yet but the pool's idle keepers. [`App::stop`] ends every server.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub struct App {
     commands: Arc<CommandRules>,
     history: Option<Arc<History>>,
     path_task: tokio::task::JoinHandle<()>,
+    /// Refreshes of tokens, of this configuration and those before it.
+    refreshes: TaskTracker,
 }
 
 impl App {
@@ -79,7 +85,8 @@ impl App {
         let alerts = Arc::new(care::alerts(config, env));
         let mut warnings = opened.warnings;
         warnings.extend(alerts.faults().iter().map(ToString::to_string));
-        let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras);
+        let refreshes = TaskTracker::new();
+        let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras, &refreshes);
         let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
         let (path, path_task) = search_path(settings, env, &servers);
         let news = Arc::new(News::default());
@@ -129,6 +136,7 @@ impl App {
             path,
             programs: servers.iter().filter_map(|server| program(server)).collect(),
             path_task,
+            refreshes,
             commands,
         })
     }
@@ -166,6 +174,11 @@ impl App {
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+        // A refresh that is cut off between the issuer's answer and the disk costs the login.
+        self.refreshes.close();
+        if tokio::time::timeout(REFRESH_TIMEOUT, self.refreshes.wait()).await.is_err() {
+            tracing::warn!("a token was still being refreshed at the end; its server may want a new login");
+        }
         self.results.clear();
         if let Some(history) = &self.history {
             history.stop().await;
@@ -226,7 +239,7 @@ pub(super) fn rooms_of(config: &Config, env: &dyn Env, app: &App) -> (Vec<PoolSe
     let known_eras = known_eras(&app.catalog, &servers);
     let sources = sources(&servers, salvage_limits(settings));
     let commands = Arc::new(command_rules(settings));
-    let servers = pool_servers(config, &servers, &inherited, &commands, &known_eras);
+    let servers = pool_servers(config, &servers, &inherited, &commands, &known_eras, &app.refreshes);
     (servers.into_iter().map(|server| logged(server, app.server_logs.as_deref())).collect(), sources)
 }
 

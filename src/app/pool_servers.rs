@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use tokio_util::task::TaskTracker;
+
 use crate::catalog::ServerKey;
 use crate::config::{self, Config, HealthMethod, Launch, ServerConfig, Settings, SupervisionSettings, balance_of};
 use crate::supervisor::{Balance, BreakerPolicy, HealthCheck, Learned, Policy, PoolServer, Probe, StartMode, Watched};
@@ -25,9 +27,10 @@ pub(super) fn pool_servers(
     inherited: &dyn Fn(&ServerConfig) -> Vec<(String, String)>,
     commands: &Arc<CommandRules>,
     known_eras: &BTreeMap<ServerKey, Era>,
+    refreshes: &TaskTracker,
 ) -> Vec<PoolServer> {
     let era = |server: &ServerConfig| known_eras.get(&key(server)).copied();
-    let spec = |server: &ServerConfig| spec(config, server, inherited(server), commands.clone());
+    let spec = |server: &ServerConfig| spec(config, server, inherited(server), commands.clone(), refreshes);
     servers.iter().map(|server| pool_server(config, server, spec(server), era(server))).collect()
 }
 
@@ -88,6 +91,7 @@ fn spec(
     server: &ServerConfig,
     inherited_env: Vec<(String, String)>,
     commands: Arc<CommandRules>,
+    refreshes: &TaskTracker,
 ) -> Spec {
     let (command, args, env, cwd) = match &server.launch {
         Launch::Child { command, args, env, cwd } => (command.clone(), args.clone(), env.clone(), cwd.clone()),
@@ -95,7 +99,7 @@ fn spec(
     };
     Spec {
         server: server.name.clone(),
-        endpoint: endpoint(config, server),
+        endpoint: endpoint(config, server, refreshes),
         offer: Offer::default(),
         command,
         args,
@@ -109,7 +113,7 @@ fn spec(
     }
 }
 
-fn endpoint(config: &Config, server: &ServerConfig) -> Endpoint {
+fn endpoint(config: &Config, server: &ServerConfig, refreshes: &TaskTracker) -> Endpoint {
     match &server.launch {
         Launch::Child { .. } => Endpoint::Child,
         Launch::Remote { url, headers, kind } => Endpoint::Remote(Remote {
@@ -120,7 +124,7 @@ fn endpoint(config: &Config, server: &ServerConfig) -> Endpoint {
                 config::RemoteKind::Http => RemoteKind::Http,
                 config::RemoteKind::Sse => RemoteKind::Sse,
             },
-            authorizer: authorizer(config, server),
+            authorizer: authorizer(config, server, refreshes),
             private_hosts: server.private_hosts.clone(),
         }),
     }

@@ -101,16 +101,16 @@ impl StoredAuthorizer {
     /// nothing yet.
     #[must_use]
     pub fn new(target: Target, store: Store, consent: Consent, now_ms: fn() -> i64) -> Self {
-        let (cache, turn) = (Mutex::new(Cache::default()), tokio::sync::Mutex::new(Worker::default()));
-        let inner = Inner { target, store, consent, now_ms, cache, turn, tasks: TaskTracker::new() };
-        Self { inner: Arc::new(inner) }
+        Self::new_among(&TaskTracker::new(), target, store, consent, now_ms)
     }
 
-    /// Waits for a refresh that is going on: cut off between the issuer's answer and the disk, it would cost the login.
-    /// To be called before the runtime ends; bounded by the deadlines of one refresh. Cancel safe.
-    pub async fn settle(&self) {
-        self.inner.tasks.close();
-        self.inner.tasks.wait().await;
+    /// The same with its refreshes among those tasks, whose owner waits for them before the runtime ends: cut off between
+    /// the issuer's answer and the disk, one would cost the login.
+    #[must_use]
+    pub fn new_among(tasks: &TaskTracker, target: Target, store: Store, consent: Consent, now_ms: fn() -> i64) -> Self {
+        let (cache, turn) = (Mutex::new(Cache::default()), tokio::sync::Mutex::new(Worker::default()));
+        let inner = Inner { target, store, consent, now_ms, cache, turn, tasks: tasks.clone() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Does it in a task that goes on when the caller leaves: a refresh token may be good for one time only.

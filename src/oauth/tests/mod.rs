@@ -12,6 +12,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use issuer::{Running, World};
@@ -101,15 +102,14 @@ async fn a_login_gives_a_token_for_this_server_alone() {
     assert_eq!(made.issuer, Some(stage.running.issuer()));
     assert_eq!(stage.authorizer().authorization().await, token(1));
 
-    {
-        let world = stage.running.world();
-        let resource = stage.running.url().to_string();
-        assert_eq!(world.authorized["resource"], resource);
-        assert_eq!(world.token_forms[0]["resource"], resource);
-        assert_eq!(world.authorized["code_challenge_method"], "S256");
-        assert!(!world.authorized.contains_key("scope"), "rights were asked for that nobody named");
-        assert_eq!(world.asked.iter().filter(|asked| *asked == "POST /register").count(), 1);
-    }
+    let resource = stage.running.url().to_string();
+    let authorized = stage.running.world().authorized.clone();
+    assert_eq!(authorized["resource"], resource);
+    assert_eq!(authorized["code_challenge_method"], "S256");
+    assert!(!authorized.contains_key("scope"), "rights were asked for that nobody named");
+    assert_eq!(stage.running.world().token_forms[0]["resource"], resource);
+    let asked = stage.running.world().asked.clone();
+    assert_eq!(asked.iter().filter(|asked| *asked == "POST /register").count(), 1);
 
     let elsewhere = Url::parse(&format!("{}?account=2", stage.running.url())).unwrap();
     let other = Target::new(stage.target.server.clone(), elsewhere);
@@ -177,7 +177,8 @@ async fn a_refresh_goes_on_when_its_caller_leaves() {
     let stage = Stage::new();
     stage.log_in().await.unwrap();
     pass(3600);
-    let authorizer = stage.authorizer();
+    let tasks = TaskTracker::new();
+    let authorizer = StoredAuthorizer::new_among(&tasks, stage.target.clone(), stage.store(), Consent::Ask, now_ms);
     {
         let mut asking = authorizer.authorization();
         // Until the refresh is on its way, then never again.
@@ -188,7 +189,9 @@ async fn a_refresh_goes_on_when_its_caller_leaves() {
             }
         }
     }
-    authorizer.settle().await;
+    drop(authorizer);
+    tasks.close();
+    tasks.wait().await;
     assert_eq!(stage.authorizer().authorization().await, token(2));
     assert_eq!(stage.running.world().token_forms.len(), 2);
 }
@@ -362,6 +365,22 @@ async fn an_identity_is_what_the_operator_wrote_else_our_document_else_registere
     assert_eq!(stage.authorizer().authorization().await, token(2));
     let forms = stage.running.world().token_forms.clone();
     assert!(forms.iter().all(|form| form["client_secret"] == "secret-of-the-program"), "{forms:?}");
+}
+
+#[tokio::test]
+async fn the_operators_secret_goes_to_the_issuer_of_the_last_login_alone() {
+    let mut stage = Stage::new();
+    stage.target.client_id = Some("given".to_owned());
+    stage.target.client_secret = Some("given-secret".to_owned());
+    stage.log_in().await.unwrap();
+    let other = Running::start();
+    stage.running.world().issuer_named = Some(other.issuer());
+    let fault = stage.log_in().await.unwrap_err();
+    assert!(matches!(fault, Error::OtherIssuer { .. }) && fault.to_string().contains(&other.issuer()), "{fault}");
+    assert!(other.world().token_forms.is_empty());
+    assert_eq!(log_out(&stage.target, &stage.store()).await.unwrap(), LoggedOut::Revoked);
+    stage.log_in().await.unwrap();
+    assert_eq!(other.world().token_forms.len(), 1);
 }
 
 #[tokio::test]

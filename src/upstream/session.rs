@@ -540,7 +540,15 @@ async fn own_remote(
     };
     shared.link.close();
     // The link says goodbye; it hangs up its inbox once that is done.
-    let goodbye = async { while incoming.recv().await.is_some() {} };
+    let goodbye = async {
+        while let Some(came) = incoming.recv().await {
+            match came {
+                Incoming::Message { line, about } => receive::receive(&shared, line, about),
+                Incoming::Failed { id, fault } => drop(shared.pending.answer(id, Err(fault))),
+                Incoming::Over(_) => {}
+            }
+        }
+    };
     let _too_slow = tokio::time::timeout(limits.close_grace, goodbye).await;
     shared.ended(how);
 }

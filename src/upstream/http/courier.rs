@@ -17,6 +17,10 @@ use super::{exchange, old, standalone};
 /// For the goodbye to a server that keeps a session. A guess; the session may wait less.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// For the refusals of other requests once one has said that the server forgot our session. A guess: they were sent before it,
+/// and a server that has just started refuses at once.
+const REFUSALS_TIMEOUT: Duration = Duration::from_millis(300);
+
 /// A request under way.
 struct UnderWay {
     task: AbortHandle,
@@ -46,6 +50,11 @@ pub(super) async fn carry(
                 None => break,
             },
         }
+    }
+    if way.is_lost() {
+        // What was refused for the same reason did not run: its callers are told so, who may then ask again.
+        let others = async { while tasks.join_next().await.is_some() {} };
+        let _rest = tokio::time::timeout(REFUSALS_TIMEOUT, others).await;
     }
     tasks.shutdown().await;
     if let Some(delete) = way.delete() {

@@ -255,10 +255,14 @@ impl Way {
         self.unreachable("it has forgotten our session", false)
     }
 
+    /// Whether the server has forgotten our session.
+    pub(super) fn is_lost(&self) -> bool {
+        self.legacy().is_lost
+    }
+
     /// Ends the session if it is lost; after what was refused was told, which is known not to have run.
     pub(super) async fn end_if_lost(&self) {
-        let is_lost = self.legacy().is_lost;
-        if is_lost {
+        if self.is_lost() {
             self.put(Incoming::Over("forgot our session".to_owned())).await;
         }
     }

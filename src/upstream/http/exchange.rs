@@ -18,6 +18,8 @@ use super::{listen, old};
 
 /// Wait before a stream is opened again when the server names none.
 pub(super) const RETRY_DEFAULT: Duration = Duration::from_secs(1);
+/// Shortest such wait, whatever the server names: one that closes each stream at once is not to be asked without a pause.
+const RETRY_MIN: Duration = Duration::from_millis(100);
 /// How often in a row a stream is opened again that brings nothing. A guess.
 const RESUMES_MAX: u32 = 5;
 /// Longest wait for `notifications/initialized` to arrive before other messages follow. A guess.
@@ -182,7 +184,7 @@ async fn follow(way: &Way, message: &Outgoing, events: &mut Events) -> Result<()
             let Some(last_id) = events.last_id().filter(|_| !message.is_modern && tries_left > 0) else {
                 return Err(way.unreachable("its stream ended before the answer", true));
             };
-            let wait = events.retry().unwrap_or(RETRY_DEFAULT);
+            let wait = events.retry().unwrap_or(RETRY_DEFAULT).max(RETRY_MIN);
             tokio::time::sleep(wait * 2_u32.pow(RESUMES_MAX - tries_left)).await;
             tries_left -= 1;
             match way.ask(&way.get(Some(last_id))).await {

@@ -13,6 +13,7 @@ use super::answer::{deliver, is_answer_to, whole_body};
 use super::events::{Event, Events};
 use super::exchange::{Posted, RETRY_DEFAULT, post};
 use super::outgoing::Outgoing;
+use super::standalone::is_passing;
 use super::way::{BodyKind, Way, body_kind};
 
 /// Longest wait before such a stream is opened again.
@@ -30,13 +31,14 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn listen(way: &Arc<Way>, message: &Outgoing) -> Result<(), Error> {
     let mut wait = RETRY_DEFAULT;
     let mut is_first = true;
+    let mut is_said = false;
     loop {
         match post(way, message).await {
             Ok(Posted::Answer(response)) if body_kind(&response) == BodyKind::Events => {
                 if !is_first {
                     tell_changes(way, message).await;
                 }
-                is_first = false;
+                (is_first, is_said) = (false, false);
                 let mut events = Events::of(response, way.line_bytes_max, false);
                 while let Some(event) = events.next().await {
                     let Event::Whole { data, .. } = event else { continue };
@@ -49,9 +51,17 @@ pub(super) async fn listen(way: &Arc<Way>, message: &Outgoing) -> Result<(), Err
             }
             // It says no, or once and for all.
             Ok(Posted::Answer(_) | Posted::Done | Posted::Old) => return Ok(()),
-            Err(Error::Unreachable { .. }) if !is_first => {}
-            Err(Error::HttpStatus { status, .. }) if !is_first && status >= 500 => {}
-            Err(fault) => return Err(fault),
+            // There is no such stream there.
+            Err(Error::HttpStatus { server, status, what }) if !is_passing(status) => {
+                return Err(Error::HttpStatus { server, status, what });
+            }
+            // A token that cannot be had just now, a proxy that has enough: what passes must not cost all later news.
+            Err(fault) => {
+                is_first = false;
+                if !std::mem::replace(&mut is_said, true) {
+                    tracing::info!(server.name = %way.server, error = %fault, "a stream of the server cannot be had now; it is tried again");
+                }
+            }
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(REOPEN_MAX);

@@ -57,19 +57,24 @@ async fn listen(way: &Way) {
                 drop(way.session_lost());
                 return way.end_if_lost().await;
             }
-            Ok(response) if response.status().is_server_error() && response.status().as_u16() != 501 => {}
+            Ok(response) if is_passing(response.status().as_u16()) => {}
             Ok(response) => {
                 let status = response.status().as_u16();
                 return tracing::debug!(server.name = %way.server, status, "the server has no stream of its own");
             }
-            Err(Error::Unreachable { .. }) => {}
             Err(fault) => {
-                return tracing::debug!(server.name = %way.server, error = %fault, "the server's stream cannot be had");
+                // Also without the right to it: a login may be renewed while the session lasts.
+                tracing::debug!(server.name = %way.server, error = %fault, "the server's stream cannot be had now");
             }
         }
         tokio::time::sleep(events.as_ref().and_then(Events::retry).unwrap_or(RETRY_DEFAULT).max(wait)).await;
         wait = (wait * 2).min(REOPEN_MAX);
     }
+}
+
+/// Whether a later try may be answered otherwise.
+pub(super) fn is_passing(status: u16) -> bool {
+    matches!(status, 401 | 403 | 408 | 429) || (status >= 500 && status != 501)
 }
 
 /// Hands over what comes on a stream that belongs to no request, until it ends.

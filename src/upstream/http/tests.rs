@@ -332,6 +332,25 @@ async fn a_forgotten_session_ends_and_its_call_has_not_run() {
 }
 
 #[tokio::test]
+async fn all_calls_on_a_forgotten_session_have_not_run() {
+    let all_are_there = std::sync::Barrier::new(5);
+    let server = legacy(move |_, mut line| {
+        all_are_there.wait();
+        line.status("404 Not Found");
+    });
+    let session = open(&server).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let session = session.clone();
+        calls.spawn(async move { call(&session).await });
+    }
+    for ended in calls.join_all().await {
+        assert!(matches!(ended, Err(Error::Unreachable { was_sent: false, .. })), "{ended:?}");
+    }
+    session.stop().await;
+}
+
+#[tokio::test]
 async fn faults_are_told_as_what_they_are() {
     let check = async |answer: fn(&mut Line), expected: &str, is_fit: fn(&Error) -> bool| {
         let server = legacy(move |_, mut line| answer(&mut line));
@@ -560,10 +579,13 @@ async fn a_refused_right_is_mended_once_and_then_told() {
 async fn a_modern_subscription_is_opened_again_and_what_was_missed_is_told() {
     let count = Arc::new(AtomicUsize::new(0));
     let opened = count.clone();
+    let refused = AtomicUsize::new(0);
     let server = Server::start(move |asked, mut line| match asked.method() {
         "server/discover" => line.json(&asked.result(json!({
             "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": true}},
         }))),
+        // A proxy has had enough.
+        "subscriptions/listen" if refused.fetch_add(1, Ordering::Relaxed) == 0 => line.status("429 Too Many Requests"),
         "subscriptions/listen" => {
             line.stream();
             line.event(&json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {}}));
@@ -579,7 +601,7 @@ async fn a_modern_subscription_is_opened_again_and_what_was_missed_is_told() {
     let notices: Arc<dyn Fn(Notice) + Send + Sync> = Arc::new(move |notice| noted.lock().unwrap().push(notice));
     let session = Session::start(&spec(server.url("/")), &path, &limits(), None, notices).await.unwrap();
     wait_for("news of what was missed", || told.lock().unwrap().contains(&Notice::ToolsChanged)).await;
-    assert_eq!(count.load(Ordering::Relaxed), 2);
+    wait_for("another stream", || count.load(Ordering::Relaxed) == 2).await;
     session.stop().await;
 }
 

@@ -31,7 +31,7 @@ fn concurrent_answers(plan: &Plan, gateway: &mut Peer, report: &mut Report) -> a
     let rounds = plan.count(200);
     for _ in 0..rounds {
         let lines = gateway.calls(16, Way::Execute, "echo_0", "{\"size\":10000}");
-        gateway.exchange_all(&lines, 16, 10_000)?;
+        gateway.exchange_all(&lines, 16, 10_000, &mut Vec::new())?;
     }
     report.check("16 concurrent answers of 10 kB all arrive", true, format!("{rounds} times 16"));
     Ok(())
@@ -65,7 +65,7 @@ fn memory(plan: &Plan, gateway: &mut Peer, report: &mut Report) -> anyhow::Resul
 
 fn calls(gateway: &mut Peer, count: usize) -> anyhow::Result<()> {
     let lines = gateway.calls(count, Way::Execute, "echo_0", "{}");
-    gateway.exchange_all(&lines, 4, 100)
+    gateway.exchange_all(&lines, 4, 100, &mut Vec::new())
 }
 
 fn garbage(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {

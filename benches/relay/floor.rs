@@ -11,21 +11,21 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 /// Bytes that are read at once; a Linux pipe holds as many.
-const READ_BYTES: usize = 64 * 1024;
+pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// One message, as far as a relay must look at it.
 #[derive(Deserialize)]
-struct Message<'a> {
+pub(crate) struct Message<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    method: Option<&'a RawValue>,
+    pub(crate) method: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
+    pub(crate) params: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
+    pub(crate) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
 }
 
 /// The client's ids of the requests that have no answer yet.
@@ -119,7 +119,7 @@ fn answer(line: &[u8], waiting: &RefCell<Waiting>, out: &mut Vec<u8>) -> anyhow:
     Ok(())
 }
 
-fn push(out: &mut Vec<u8>, name: &[u8], value: Option<&RawValue>) {
+pub(crate) fn push(out: &mut Vec<u8>, name: &[u8], value: Option<&RawValue>) {
     if let Some(value) = value {
         out.extend_from_slice(name);
         out.extend_from_slice(value.get().as_bytes());

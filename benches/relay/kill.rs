@@ -56,7 +56,7 @@ pub(crate) fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
 
 fn calls(gateway: &mut Peer, count: usize) -> anyhow::Result<()> {
     let lines = gateway.calls(count, Way::Execute, "echo_0", "{}");
-    gateway.exchange_all(&lines, 1, 100)
+    gateway.exchange_all(&lines, 1, 100, &mut Vec::new())
 }
 
 /// Kills the server and calls one by one until a call succeeds. Seconds that took, and how many failed.
@@ -85,7 +85,7 @@ fn kill_under_many(gateway: &mut Peer) -> anyhow::Result<usize> {
         kill(pid)
     });
     // An error is an answer too, and shorter than a result.
-    gateway.exchange_all(&lines, IN_FLIGHT, 1)?;
+    gateway.exchange_all(&lines, IN_FLIGHT, 1, &mut Vec::new())?;
     ensure!(killer.is_finished(), "the calls were done before the server was killed");
     killer.join().map_err(|_| anyhow::anyhow!("the killer failed"))??;
     Ok(lines.len())

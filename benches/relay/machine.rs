@@ -13,6 +13,8 @@ pub(crate) struct Memory {
     pub(crate) resident_kb: u64,
     /// What it alone uses.
     pub(crate) private_kb: u64,
+    /// The most that was ever in memory.
+    pub(crate) peak_kb: u64,
 }
 
 /// Memory of the process now.
@@ -22,7 +24,7 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
         let line = status.lines().find_map(|line| line.strip_prefix(key)).with_context(|| format!("no {key}"))?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     };
-    Ok(Memory { resident_kb: value("VmRSS:")?, private_kb: value("RssAnon:")? })
+    Ok(Memory { resident_kb: value("VmRSS:")?, private_kb: value("RssAnon:")?, peak_kb: value("VmHWM:")? })
 }
 
 /// Time on a processor, of all threads that the process has now.

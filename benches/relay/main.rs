@@ -15,12 +15,17 @@
 mod calls;
 mod faults;
 mod floor;
+mod http;
+mod http_floor;
+mod http_peer;
 mod kill;
+mod large;
 mod lists;
 mod machine;
 mod peer;
 mod report;
 mod scene;
+mod seen;
 mod starts;
 mod toolset;
 
@@ -30,6 +35,8 @@ use report::Report;
 
 /// The word that makes this program the relay under measurement.
 const FLOOR: &str = "--floor";
+/// The same over HTTP; without a program it is a server itself.
+const HTTP_FLOOR: &str = "--http-floor";
 
 /// What to run, and how much of it.
 struct Plan {
@@ -61,6 +68,7 @@ fn main() -> anyhow::Result<()> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             FLOOR => return floor::run(args.collect()),
+            HTTP_FLOOR => return http_floor::run(args.collect()),
             "--bench" => plan.is_short = false,
             "--short" => plan.is_short = true,
             "--json" => is_json = true,
@@ -74,8 +82,10 @@ fn main() -> anyhow::Result<()> {
     plan.program = plan.program.canonicalize()?;
     plan.server = plan.server.canonicalize()?;
     let mut report = Report::begin();
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 7] = [
         ("calls", calls::measure),
+        ("http", http::measure),
+        ("large", large::measure),
         ("starts", starts::measure),
         ("lists", lists::measure),
         ("kill", kill::measure),

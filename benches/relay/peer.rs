@@ -23,10 +23,12 @@ pub(crate) enum Way {
     Execute,
     /// The same, without a session: each request says what it speaks.
     ExecuteModern,
+    /// As the server wants it, without a session.
+    StraightModern,
 }
 
 /// The members of `_meta` that make a request one of 2026-07-28.
-const MODERN_META: &str = "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\
+pub(crate) const MODERN_META: &str = "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\
     \"io.modelcontextprotocol/clientInfo\":{\"name\":\"relay-bench\",\"version\":\"1\"},\
     \"io.modelcontextprotocol/clientCapabilities\":{}}";
 
@@ -88,8 +90,10 @@ impl Peer {
     pub(crate) fn calls(&mut self, count: usize, way: Way, tool: &str, arguments: &str) -> Lines {
         let execute =
             format!("\"name\":\"execute\",\"arguments\":{{\"tool\":\"bench.{tool}\",\"params\":{arguments}}}");
+        let straight = format!("\"name\":\"{tool}\",\"arguments\":{arguments}");
         let members = match way {
-            Way::Straight => format!("\"name\":\"{tool}\",\"arguments\":{arguments}"),
+            Way::Straight => straight,
+            Way::StraightModern => format!("{straight},{MODERN_META}"),
             Way::Execute => execute,
             Way::ExecuteModern => format!("{execute},{MODERN_META}"),
         };
@@ -126,10 +130,17 @@ impl Peer {
     }
 
     /// Sends all lines with at most `in_flight` of them unanswered; each must be answered exactly once, with at least
-    /// `bytes_min` bytes.
-    pub(crate) fn exchange_all(&mut self, lines: &Lines, in_flight: usize, bytes_min: usize) -> anyhow::Result<()> {
+    /// `bytes_min` bytes. The microseconds that each took are added to `waits`.
+    pub(crate) fn exchange_all(
+        &mut self,
+        lines: &Lines,
+        in_flight: usize,
+        bytes_min: usize,
+        waits: &mut Vec<f64>,
+    ) -> anyhow::Result<()> {
         let mut is_answered = vec![false; lines.len()];
         let mut sent = in_flight.min(lines.len());
+        let mut sent_at = vec![Instant::now(); lines.len()];
         self.send(lines.slice(0..sent))?;
         let mut answered = 0;
         while answered < lines.len() {
@@ -141,6 +152,7 @@ impl Peer {
                     bail!("an answer that nobody waits for: {}", shown(line));
                 };
                 *seen = true;
+                waits.extend(at.map(|at| sent_at[at].elapsed().as_secs_f64() * 1e6));
                 ensure!(line.len() >= bytes_min, "an answer that is too short: {}", shown(line));
                 answered += 1;
                 if !self.stdout.buffer().contains(&b'\n') {
@@ -149,6 +161,7 @@ impl Peer {
             }
             let next = (answered + in_flight).min(lines.len());
             if next > sent {
+                sent_at[sent..next].fill(Instant::now());
                 self.send(lines.slice(sent..next))?;
                 sent = next;
             }
@@ -196,7 +209,7 @@ impl Drop for Peer {
 }
 
 /// How every answer of the three ways begins; one that does not would not be counted, and the run would fail.
-const ANSWER_HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
+pub(crate) const ANSWER_HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
 
 fn id_of(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(ANSWER_HEAD)?;

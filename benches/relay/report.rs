@@ -16,7 +16,7 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Of all its numbers.
     pub(crate) unit: &'static str,
     /// Straight to the server.
@@ -52,8 +52,8 @@ struct Check {
 
 impl Figure {
     /// A row for mcporch alone.
-    pub(crate) fn ours(name: &'static str, unit: &'static str, ours: f64, budget: Option<Budget>) -> Self {
-        Self { name, unit, direct: None, floor: None, ours, budget }
+    pub(crate) fn ours(name: impl Into<String>, unit: &'static str, ours: f64, budget: Option<Budget>) -> Self {
+        Self { name: name.into(), unit, direct: None, floor: None, ours, budget }
     }
 
     fn is_within(&self) -> Option<bool> {
@@ -91,7 +91,7 @@ impl Report {
     /// For people, and for docs/benchmarks.md.
     pub(crate) fn table(&self) -> String {
         let mut text = format!("{}\n\n", self.machine);
-        text.push_str("| figure | direct | floor | mcporch | budget | |\n| --- | ---: | ---: | ---: | ---: | --- |\n");
+        text.push_str("| figure | direct | floor | mcporch | × direct | × floor | budget | |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
         for figure in &self.figures {
             let budget = figure.budget.map_or_else(String::new, |budget| match budget {
                 Budget::AtMost(most) => format!("≤ {}", short(most)),
@@ -102,8 +102,9 @@ impl Report {
                 Some(false) => "**outside**",
                 None => "",
             };
-            let cells =
-                [figure.direct, figure.floor, Some(figure.ours)].map(|value| value.map_or_else(String::new, short));
+            let times = |other: Option<f64>| other.filter(|other| *other > 0.0).map(|other| figure.ours / other);
+            let cells = [figure.direct, figure.floor, Some(figure.ours), times(figure.direct), times(figure.floor)]
+                .map(|value| value.map_or_else(String::new, short));
             text.push_str(&row(&[&format!("{}, {}", figure.name, figure.unit), &cells.join(" | "), &budget, verdict]));
         }
         text.push_str("\n| check | | seen |\n| --- | --- | --- |\n");

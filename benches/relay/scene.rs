@@ -1,19 +1,23 @@
 //! Homes, registries and tool lists for the programs under measurement; all gone afterwards.
 
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::http_peer::Service;
 use super::peer::Peer;
-use super::{FLOOR, Plan};
+use super::{FLOOR, HTTP_FLOOR, Plan};
 
 /// A folder with a registry, and a home that is empty at first.
 pub(crate) struct Scene {
     folder: TempDir,
     program: PathBuf,
+    env: Vec<(&'static str, &'static str)>,
 }
 
 impl Scene {
@@ -26,7 +30,7 @@ impl Scene {
         };
         let servers: Map<String, Value> = servers.iter().map(entry).collect();
         std::fs::write(folder.path().join("registry.json"), json!({"mcpServers": servers}).to_string())?;
-        Ok(Self { folder, program: plan.program.clone() })
+        Ok(Self { folder, program: plan.program.clone(), env: Vec::new() })
     }
 
     /// One server `bench`.
@@ -38,6 +42,17 @@ impl Scene {
     pub(crate) fn with_many(plan: &Plan, count: usize) -> anyhow::Result<Self> {
         let servers: Vec<_> = (0..count).map(|number| (format!("bench{number}"), bench_args(&[]))).collect();
         Self::new(plan, &servers)
+    }
+
+    /// Results are handed over, however large.
+    pub(crate) fn all_inline(self) -> Self {
+        self.with_env("MCPORCH_RESULTS_INLINE_BYTES_MAX", "0")
+    }
+
+    /// With one more variable for mcporch.
+    pub(crate) fn with_env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.env.push((name, value));
+        self
     }
 
     /// Forgets all that mcporch wrote.
@@ -53,8 +68,18 @@ impl Scene {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--registry").arg(self.folder.path().join("registry.json")).args(args);
-        command.env("MCPORCH_HOME", self.folder.path().join("home"));
+        command.env("MCPORCH_HOME", self.folder.path().join("home")).envs(self.env.iter().copied());
         command
+    }
+
+    /// mcporch as a service over HTTP, for as long as the second lives.
+    pub(crate) fn serve(&self) -> anyhow::Result<(Service, Running)> {
+        let command = self.command(&["--standalone", "--json", "serve", "--http", "127.0.0.1:0"]);
+        served(command, |line| {
+            let told: Value = serde_json::from_str(line)?;
+            let address = told["url"].as_str().and_then(|url| url.split('/').nth(2)).context("no url was told")?;
+            Ok(address.parse()?)
+        })
     }
 
     /// mcporch as a server, past its handshake.
@@ -89,6 +114,44 @@ pub(crate) fn floor(plan: &Plan, more: &[&str]) -> anyhow::Result<Peer> {
     let mut relay = Peer::start(command)?;
     relay.initialize()?;
     Ok(relay)
+}
+
+/// A process that is killed when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_before = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+/// A server of HTTP that answers out of prepared bytes.
+pub(crate) fn http_direct() -> anyhow::Result<(Service, Running)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(HTTP_FLOOR);
+    served(command, |line| Ok(line.parse()?))
+}
+
+/// The least possible relay from HTTP to a server over pipes.
+pub(crate) fn http_floor(plan: &Plan, more: &[&str]) -> anyhow::Result<(Service, Running)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(HTTP_FLOOR).arg(&plan.server).arg("demo-server").args(bench_args(more));
+    served(command, |line| Ok(line.parse()?))
+}
+
+/// Starts what says in its first line where it listens.
+fn served(
+    mut command: Command,
+    address: impl Fn(&str) -> anyhow::Result<SocketAddr>,
+) -> anyhow::Result<(Service, Running)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let stdout = child.stdout.take().context("stdout is piped")?;
+    let (pid, running) = (child.id(), Running(child));
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    let address = address(line.trim()).with_context(|| format!("where it listens: {line:?}"))?;
+    Ok((Service { address, pid }, running))
 }
 
 fn bench_args(more: &[&str]) -> Vec<String> {

@@ -16,6 +16,8 @@ pub(super) const HEAD: &[u8] = br#"{"content":[{"type":"text","text":"#;
 const DEFAULT_BYTES: usize = 100;
 /// Longest answer, in bytes. Above the limits that clients set, so that these can be tested.
 const BYTES_MAX: usize = 256 << 20;
+/// Most structured rows, at about 125 bytes each.
+const ROWS_MAX: usize = 1_000_000;
 /// Longest slow task, in seconds. Longer than any call's deadline.
 const SECONDS_MAX: f64 = 3600.0;
 /// Most steps of a slow task. A guess.
@@ -25,6 +27,8 @@ const STEPS_MAX: u32 = 100_000;
 pub(super) struct Echo {
     /// A quoted text of the size asked for last: clients that measure ask for one size again and again.
     text: Vec<u8>,
+    /// The same of rows: how many, and what is behind the head.
+    rows: (usize, Vec<u8>),
 }
 
 #[derive(Default, Deserialize)]
@@ -34,11 +38,14 @@ struct EchoArguments<'a> {
     /// Any JSON; a string is sent back as it is.
     #[serde(borrow, default)]
     text: Option<&'a RawValue>,
+    /// Structured rows to send, in no list of arguments: for measurements.
+    #[serde(default)]
+    rows: Option<usize>,
 }
 
 impl Echo {
     pub(super) fn new() -> Self {
-        Self { text: quoted(DEFAULT_BYTES) }
+        Self { text: quoted(DEFAULT_BYTES), rows: (0, structured(0)) }
     }
 
     /// Sends back the argument `text`, or `size` bytes.
@@ -53,6 +60,15 @@ impl Echo {
                 return output.result(id, &[HEAD, text.as_bytes(), b"}]", tail.as_bytes()]);
             }
             return answer_fault(output, id, "argument \"text\" must be a text", tail);
+        }
+        if let Some(rows) = asked.rows {
+            if rows > ROWS_MAX {
+                return answer_fault(output, id, &format!("argument \"rows\" must be at most {ROWS_MAX}"), tail);
+            }
+            if self.rows.0 != rows {
+                self.rows = (rows, structured(rows));
+            }
+            return output.result(id, &[HEAD, &self.rows.1, tail.as_bytes()]);
         }
         let size = asked.size.unwrap_or(DEFAULT_BYTES);
         if size > BYTES_MAX {
@@ -127,6 +143,19 @@ fn quoted(bytes: usize) -> Vec<u8> {
     text.extend(alphabet.iter().cycle().take(bytes));
     text.push(b'"');
     text
+}
+
+/// The rest of a result with that many rows as structured content.
+fn structured(rows: usize) -> Vec<u8> {
+    let row = |number: usize| {
+        format!(
+            r#"{{"id":{number},"name":"row number {number}","is_even":{},"value":{}.25,"tags":["alpha","beta"],"note":"a few words of text"}}"#,
+            number.is_multiple_of(2),
+            number * 7
+        )
+    };
+    let all: Vec<String> = (0..rows).map(row).collect();
+    format!(r#""{rows} rows"}}],"structuredContent":{{"rows":[{}]}}"#, all.join(",")).into_bytes()
 }
 
 fn one_second() -> f64 {

@@ -159,7 +159,7 @@ const features = {
   // The two that are not about one server: the four tools, and the tools of all servers.
   async execute(client) {
     const names = (await client.tools()).sort().join();
-    want(names === "execute,explain_tool,find_tool,list_capabilities", "tools/list gave", names);
+    want(names === "execute,explain_tool,fetch_result,find_tool,list_capabilities", "tools/list gave", names);
     await says(client, "execute", /simple text/, { request: "give me a text", tool: "modern.test_simple_text" });
     await says(client, "execute", /simple text/, { request: "give me a text", tool: "legacy.test_simple_text" });
   },

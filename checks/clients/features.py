@@ -183,7 +183,7 @@ async def completion(client):
 # The two that are not about one server: the four tools, and the tools of all servers.
 async def execute(client):
     names = sorted(await client.tools())
-    want(names == ["execute", "explain_tool", "find_tool", "list_capabilities"], "tools/list gave", names)
+    want(names == ["execute", "explain_tool", "fetch_result", "find_tool", "list_capabilities"], "tools/list gave", names)
     for server in ["modern", "legacy"]:
         said_so = {"request": "give me a text", "tool": f"{server}.test_simple_text"}
         await says(client, "execute", "simple text", said_so)

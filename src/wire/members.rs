@@ -30,27 +30,38 @@ impl<'a> Members<'a> {
     /// takes it out.
     #[must_use]
     pub fn with(&self, changed: &[(&str, Option<&str>)]) -> String {
+        self.written(changed, "{", "}")
+    }
+
+    /// The same without the braces around it.
+    #[must_use]
+    pub fn bare_with(&self, changed: &[(&str, Option<&str>)]) -> String {
+        self.written(changed, "", "")
+    }
+
+    fn written(&self, changed: &[(&str, Option<&str>)], before: &str, behind: &str) -> String {
         let len: usize = self.0.iter().map(|(key, value)| key.len() + value.get().len() + 6).sum();
         let added: usize = changed.iter().map(|(key, value)| key.len() + value.map_or(0, str::len) + 6).sum();
-        let mut object = String::with_capacity(len + added + 2);
-        object.push('{');
+        let mut object = String::with_capacity(len + added + before.len() + behind.len());
+        object.push_str(before);
+        let start = object.len();
         for (key, value) in &self.0 {
             if !changed.iter().any(|(name, _)| name == key) {
-                push_member(&mut object, key, value.get());
+                push_member(&mut object, start, key, value.get());
             }
         }
         for (key, value) in changed {
             if let Some(value) = value {
-                push_member(&mut object, key, value);
+                push_member(&mut object, start, key, value);
             }
         }
-        object.push('}');
+        object.push_str(behind);
         object
     }
 }
 
-fn push_member(object: &mut String, key: &str, value: &str) {
-    if object.len() > 1 {
+fn push_member(object: &mut String, start: usize, key: &str, value: &str) {
+    if object.len() > start {
         object.push(',');
     }
     if key.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {

@@ -1,7 +1,7 @@
 //! Who may come in: by the name that he calls us, by the page that his browser shows, and by his key.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use super::Keys;
 
 /// The principal of everybody where no key is asked for.
-const NOBODY: &str = "http";
+static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "http".into());
 
 /// Who is let in.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Access {
 
     /// Who sends the request.
     pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
-        let Some(keys) = &self.keys else { return Ok(NOBODY.into()) };
+        let Some(keys) = &self.keys else { return Ok(NOBODY.clone()) };
         let shown = headers.get(AUTHORIZATION).ok_or(Refusal::NoKey)?.to_str().map_err(|_| Refusal::Key)?;
         let (scheme, key) = shown.trim().split_once(' ').ok_or(Refusal::Key)?;
         if !scheme.eq_ignore_ascii_case("bearer") {

@@ -1,5 +1,6 @@
 //! One request: who may come, what he wants to see, and which way it goes.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -90,9 +91,9 @@ fn unknown(service: &Service, why: &str) -> Response<Reply> {
 }
 
 /// The path with `%XX` read; `None` when that is no text.
-fn percent_decoded(path: &str) -> Option<String> {
+fn percent_decoded(path: &str) -> Option<Cow<'_, str>> {
     if !path.contains('%') {
-        return Some(path.to_owned());
+        return Some(Cow::Borrowed(path));
     }
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -106,5 +107,5 @@ fn percent_decoded(path: &str) -> Option<String> {
         };
         bytes.push(byte);
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }

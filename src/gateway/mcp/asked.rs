@@ -27,6 +27,8 @@ pub struct Asked<'a> {
     pub(super) id: &'a str,
     pub(super) method: &'a str,
     pub(super) params: Option<&'a RawValue>,
+    /// The params, taken apart.
+    members: Members<'a>,
     /// The version in `_meta`; a request that has one is modern.
     pub(super) version: Option<String>,
     /// Raw JSON.
@@ -49,6 +51,7 @@ impl<'a> Asked<'a> {
             id,
             method,
             params,
+            members: Members::default(),
             version: None,
             progress_token: None,
             capabilities: None,
@@ -56,11 +59,11 @@ impl<'a> Asked<'a> {
             meta: None,
         };
         let Some(params) = params else { return Ok(asked) };
-        let members = Members::parse(params.get()).map_err(|_| "params must be an object".to_owned())?;
-        if has_twice(&members) {
+        asked.members = Members::parse(params.get()).map_err(|_| "params must be an object".to_owned())?;
+        if has_twice(&asked.members) {
             return Err("params has a member twice".to_owned());
         }
-        let Some(meta) = members.member("_meta") else { return Ok(asked) };
+        let Some(meta) = asked.members.member("_meta") else { return Ok(asked) };
         let meta = Members::parse(meta).map_err(|_| "params._meta must be an object".to_owned())?;
         if let Some(version) = meta.member(hello::META_VERSION) {
             let version = serde_json::from_str(version)
@@ -76,7 +79,7 @@ impl<'a> Asked<'a> {
         let is_passed = |key: &str| !HOP_KEYS.contains(&key);
         if meta.0.iter().any(|(key, _)| is_passed(key)) {
             let hop: Vec<(&str, Option<&str>)> = HOP_KEYS.iter().map(|key| (*key, None)).collect();
-            asked.meta = Some(without_braces(&meta.with(&hop)).into());
+            asked.meta = Some(meta.bare_with(&hop).into());
         }
         Ok(asked)
     }
@@ -108,7 +111,8 @@ impl<'a> Asked<'a> {
     /// The value at a path below the params, parsed; `None` when there is nothing or `null`.
     #[must_use]
     pub fn value_at(&self, path: &[&str]) -> Option<Value> {
-        let mut raw = self.params?.get();
+        let (first, path) = path.split_first()?;
+        let mut raw = self.members.member(first)?;
         for name in path {
             raw = Members::parse(raw).ok()?.member(name)?;
         }
@@ -121,11 +125,14 @@ impl<'a> Asked<'a> {
 
     /// The params' members, raw, without braces and without `_meta`, some of them changed.
     pub(super) fn members(&self, changed: &[(&str, Option<&str>)]) -> String {
-        let params = self.params.map_or("{}", RawValue::get);
         let mut all = vec![("_meta", None)];
         all.extend_from_slice(changed);
-        let members = Members::parse(params).unwrap_or_default();
-        without_braces(&members.with(&all)).to_owned()
+        self.members.bare_with(&all)
+    }
+
+    /// A member of the params, raw.
+    pub(super) fn member(&self, name: &str) -> Option<&'a str> {
+        self.members.member(name)
     }
 
     /// The same for the same question, however it is written: a hash of all that is asked, without what is answered.
@@ -143,8 +150,7 @@ impl<'a> Asked<'a> {
     /// A member of the params that is a text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
-        let params = Members::parse(self.params?.get()).ok()?;
-        serde_json::from_str(params.member(name)?).ok()
+        serde_json::from_str(self.member(name)?).ok()
     }
 }
 

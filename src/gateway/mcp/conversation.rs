@@ -486,23 +486,25 @@ impl Conversation {
 
     /// What a client who comes back must ask for.
     fn subject(&self, asked: &Asked<'_>) -> String {
-        let name = asked.text("name").or_else(|| asked.text("uri")).unwrap_or_default();
         // Who cannot be asked for anything never comes back.
-        let can_be_asked = asked.capabilities.as_deref().is_some_and(|raw| raw.trim() != "{}");
-        let digest = if can_be_asked { asked.digest() } else { String::new() };
+        if asked.capabilities.as_deref().is_none_or(|raw| raw.trim() == "{}") {
+            return String::new();
+        }
+        let name = asked.text("name").or_else(|| asked.text("uri")).unwrap_or_default();
+        let digest = asked.digest();
         format!("{}\n{}\n{name}\n{:?}\n{digest}", self.caller.principal, asked.method, self.profile.view)
     }
 
     /// Whether this is a client who comes back with what a server asked; then he was brought together with his call, or refused.
     pub(super) fn came_back(self: &Arc<Self>, asked: &Asked<'_>, exchange: &Arc<dyn Exchange>) -> bool {
-        let Some(params) = asked.params.filter(|_| asked.is_modern()) else { return false };
-        let members = Members::parse(params.get()).unwrap_or_default();
-        let Some(state) = members.member("requestState") else { return false };
-        let (responses, subject) = (members.member("inputResponses"), self.subject(asked));
+        let Some(state) = asked.member("requestState").filter(|_| asked.is_modern()) else { return false };
+        // Another mcporch may be the server that sealed it.
+        if !self.front.dialogues.is_ours(state) && self.profile.view != View::Routed {
+            return false;
+        }
+        let (responses, subject) = (asked.member("inputResponses"), self.subject(asked));
         let found = match self.front.dialogues.find(state, &subject) {
             Ok(found) => found,
-            // Another mcporch may be the server that sealed it.
-            Err(_) if self.profile.view != View::Routed => return false,
             Err(what) => {
                 refuse(exchange, INVALID_PARAMS, what, None);
                 return true;

@@ -33,6 +33,8 @@ const WAITING_MAX: usize = 4096;
 /// All calls that wait for their clients, and the key that their states are sealed with; it dies with the process, as they do.
 pub(super) struct Dialogues {
     key: [u8; 32],
+    /// How each state begins; that of no other mcporch does so.
+    prefix: String,
     next_number: AtomicU64,
     waiting: Mutex<BTreeMap<u64, Waiting>>,
 }
@@ -92,7 +94,8 @@ enum Ended {
 
 impl Dialogues {
     pub(super) fn new() -> Self {
-        Self { key: random_bytes(), next_number: AtomicU64::new(1), waiting: Mutex::default() }
+        let prefix = format!("mcporch1.{}.", hex(&random_bytes()[..4]));
+        Self { key: random_bytes(), prefix, next_number: AtomicU64::new(1), waiting: Mutex::default() }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waiting>> {
@@ -130,15 +133,20 @@ impl Dialogues {
         Ok(Found { dialogue, round })
     }
 
+    /// Whether a state, as raw JSON, is one of ours, be it spoiled.
+    pub(super) fn is_ours(&self, state: &str) -> bool {
+        state.strip_prefix('"').is_some_and(|state| state.starts_with(&self.prefix))
+    }
+
     fn seal(&self, dialogue: &Dialogue, round: u64) -> String {
-        let body = format!("mcporch1.{:016x}.{round}", dialogue.number);
+        let body = format!("{}{:016x}.{round}", self.prefix, dialogue.number);
         format!("{body}.{}", hex(&self.mac(&body, &dialogue.subject).finalize().into_bytes()))
     }
 
     fn unseal(&self, state: &str, subject: &str) -> Option<(u64, u64)> {
         let (body, seal) = state.rsplit_once('.')?;
         self.mac(body, subject).verify_slice(&unhex(seal)?).ok()?;
-        let mut parts = body.strip_prefix("mcporch1.")?.split('.');
+        let mut parts = body.strip_prefix(&self.prefix)?.split('.');
         let number = u64::from_str_radix(parts.next()?, 16).ok()?;
         Some((number, parts.next()?.parse().ok()?))
     }

@@ -52,7 +52,7 @@ impl Profiles {
     /// # Errors
     /// What is wrong with the name, and which there are.
     pub fn find(&self, name: &str) -> Result<Arc<Profile>, String> {
-        let shown: String = name.chars().take(100).collect();
+        let shown = || name.chars().take(100).collect::<String>();
         let name = name.trim_matches('/');
         let view = match name.split_once('/') {
             None if name.is_empty() || name == "routed" => View::Routed,
@@ -65,10 +65,10 @@ impl Profiles {
                 return self.named.get(named).cloned().ok_or_else(|| {
                     let all: Vec<&str> = self.named.keys().map(String::as_str).collect();
                     let all = if all.is_empty() { "none is configured".to_owned() } else { all.join(", ") };
-                    format!("there is no profile {shown:?}; profiles of the settings: {all}")
+                    format!("there is no profile {:?}; profiles of the settings: {all}", shown())
                 });
             }
-            _ => return Err(format!("there is no profile {shown:?}; write direct, p/NAME or s/SERVER")),
+            _ => return Err(format!("there is no profile {:?}; write direct, p/NAME or s/SERVER", shown())),
         };
         Ok(Arc::new(Profile { view, ..Profile::default() }))
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
 use crate::secrets::redactor;
-use crate::wire::{WriteError, request_line};
+use crate::wire::WriteError;
 
 use super::link::{INBOX_LEN, Incoming, Link};
 use super::pending::PendingRequests;
@@ -281,8 +281,8 @@ impl Session {
         let started = Instant::now();
         let (id, mut answer) = shared.pending.register(options.progress.clone(), options.behind.peer.clone());
         let mut waiting = WaitingRequest { shared, id, is_cancellable: method != "initialize" };
-        let params = params::of_request(id, members, era, phase, &options.behind);
-        if let Err(fault) = shared.link.send(&request_line(id, method, &params)) {
+        let line = params::request_line(id, method, members, era, phase, &options.behind);
+        if let Err(fault) = shared.link.send(&line) {
             waiting.is_cancellable = false;
             let fault = shared.not_sent(fault).await;
             if matches!(fault, Error::Died { .. }) {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::request_line;
 
 use super::{Answer, Behind, CallOptions, Era, Error, Phase, Session, params};
 
@@ -67,8 +66,9 @@ impl Session {
         let (id, _never_answered) = shared.pending.register(None, None);
         shared.pending.forget(id);
         let members = format!("\"notifications\":{wanted}");
-        let params = params::of_request(id, &members, Some(Era::Modern), Phase::Start, &Behind::default());
-        let _unread = shared.link.send(&request_line(id, "subscriptions/listen", &params));
+        let (era, phase, behind) = (Some(Era::Modern), Phase::Start, Behind::default());
+        let line = params::request_line(id, "subscriptions/listen", &members, era, phase, &behind);
+        let _unread = shared.link.send(&line);
         id
     }
 

@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 
 use crate::domain::ServerName;
-use crate::supervisor::{Request, Told};
+use crate::supervisor::{Request, SubscribedAt, Told};
 use crate::upstream::{Answer, Hello};
 
 use super::{Error, OpContext, Operations};
@@ -29,19 +29,39 @@ impl Operations {
     /// # Errors
     /// [`Error::Server`]: no answer came.
     pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
-        let request = Request {
-            server: asked.server,
-            method: asked.method,
-            members: asked.members,
-            is_idempotent: asked.is_idempotent,
-            client: (!cx.is_anonymous).then_some(cx.caller.0),
-            progress: cx.progress.clone(),
-            cancel: cx.cancel.clone(),
-            behind: cx.behind.clone(),
-        };
-        let ended = self.pool.request(&request).await;
+        let ended = self.pool.request(&request(cx, asked)).await;
         self.answered.note(asked.server);
         Ok(ended?.answer)
+    }
+
+    /// Which sessions of a server keep this caller's subscriptions: the same as another's, or others. Starts nothing.
+    ///
+    /// # Errors
+    /// [`Error::Server`].
+    pub fn subscribed_at(&self, cx: &OpContext, server: &ServerName) -> Result<SubscribedAt, Error> {
+        Ok(self.pool.subscribed_at(server, &cx.behind, (!cx.is_anonymous).then_some(cx.caller.0))?)
+    }
+
+    /// Asks to be told when a resource changes, by its server's own URI. A JSON-RPC error of the server is an answer.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error::Server`]: no answer came.
+    pub async fn subscribe(&self, cx: &OpContext, at: &SubscribedAt, uri: &str) -> Result<Answer, Error> {
+        let members = format!("\"uri\":{}", serde_json::Value::from(uri));
+        let method = "resources/subscribe";
+        let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true };
+        let ended = self.pool.request_at(at, &request(cx, &asked)).await;
+        self.answered.note(at.server());
+        Ok(ended?.answer)
+    }
+
+    /// Nobody in those sessions follows the resource any more. Tells those that run, and starts none.
+    ///
+    /// Cancel safe: then the server may go on telling what nobody hears.
+    pub async fn unsubscribe(&self, at: &SubscribedAt, uri: &str) {
+        self.pool.unsubscribe(at, uri).await;
     }
 
     /// What a server says of itself to this caller; starts it if need be.
@@ -77,5 +97,18 @@ impl Operations {
     pub fn keeps_tools_out(&self, server: &ServerName) -> bool {
         self.reconciler.keeps_tools_out(server)
             || self.known.borrow().overruled.hidden.keys().any(|key| key.server == *server)
+    }
+}
+
+fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>) -> Request<'a> {
+    Request {
+        server: asked.server,
+        method: asked.method,
+        members: asked.members,
+        is_idempotent: asked.is_idempotent,
+        client: (!cx.is_anonymous).then_some(cx.caller.0),
+        progress: cx.progress.clone(),
+        cancel: cx.cancel.clone(),
+        behind: cx.behind.clone(),
     }
 }

@@ -17,6 +17,7 @@ mod retry_budget;
 mod settings;
 mod stateful;
 mod status;
+mod subscribed;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -33,6 +34,7 @@ pub use settings::{
     Watched, World,
 };
 pub use status::{InstanceStatus, ServerState, ServerStatus};
+pub use subscribed::SubscribedAt;
 
 /// A number from an even distribution over 0 to 1, for waits that must not fall together.
 fn chance() -> f64 {

@@ -27,7 +27,7 @@ const RETRY_WAIT_FIRST: Duration = Duration::from_millis(100);
 pub struct Request<'a> {
     /// To whom.
     pub server: &'a ServerName,
-    /// The method. `resources/subscribe` and its opposite do in each era what they do there.
+    /// The method. `resources/subscribe` does in each era what it does there; its opposite is [`Pool::unsubscribe`].
     pub method: &'a str,
     /// Raw members of `params`, without the braces and without `_meta`.
     pub members: &'a str,
@@ -88,34 +88,7 @@ impl Pool {
     /// [`Error`], naming the server: no answer came.
     pub async fn request(&self, request: &Request<'_>) -> Result<Outcome, Error> {
         let place = self.place_of(request.server, &request.behind, request.client)?;
-        let _slot = place.slot(&request.cancel).await?;
-        place.retries.deposit();
-        let options = CallOptions {
-            timeout: place.server.call_timeout,
-            ceiling: place.server.call_ceiling,
-            progress: request.progress.clone(),
-            cancel: request.cancel.clone(),
-            behind: request.behind.clone(),
-        };
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let instance = place.choose(request.client);
-            let fault = match attempt(&place, &instance, request, &options, attempts == 1).await {
-                Ok(answer) => return Ok(Outcome { answer, attempts }),
-                Err(fault) => fault,
-            };
-            let may_retry = attempts < ATTEMPTS_MAX && may_retry(&fault, request.is_idempotent);
-            if !may_retry || !place.retries.take() {
-                return Err(fault);
-            }
-            let wait = (RETRY_WAIT_FIRST * 2_u32.pow(attempts - 1)).mul_f64(0.5 + chance());
-            tracing::info!(server.name = %request.server, error = %fault, attempts, "trying a request again");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = request.cancel.cancelled() => return Err(cancelled(request.server)),
-            }
-        }
+        request_at(&place, request).await
     }
 
     /// What the server says of itself to clients of this kind; starts it if need be.
@@ -152,9 +125,46 @@ impl Pool {
         self.servers.told.subscribe()
     }
 
-    fn place_of(&self, server: &ServerName, behind: &Behind, client: Option<u64>) -> Result<Arc<Place>, Error> {
+    pub(super) fn place_of(
+        &self,
+        server: &ServerName,
+        behind: &Behind,
+        client: Option<u64>,
+    ) -> Result<Arc<Place>, Error> {
         let place = self.servers.place(server)?;
         Ok(variants::for_request(&place, behind, client, || Some(self.servers.tasks())))
+    }
+}
+
+/// Sends a request to one of a place's instances, and again where that cannot do twice what was to be done once.
+pub(super) async fn request_at(place: &Place, request: &Request<'_>) -> Result<Outcome, Error> {
+    let _slot = place.slot(&request.cancel).await?;
+    place.retries.deposit();
+    let options = CallOptions {
+        timeout: place.server.call_timeout,
+        ceiling: place.server.call_ceiling,
+        progress: request.progress.clone(),
+        cancel: request.cancel.clone(),
+        behind: request.behind.clone(),
+    };
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let instance = place.choose(request.client);
+        let fault = match attempt(place, &instance, request, &options, attempts == 1).await {
+            Ok(answer) => return Ok(Outcome { answer, attempts }),
+            Err(fault) => fault,
+        };
+        let may_retry = attempts < ATTEMPTS_MAX && may_retry(&fault, request.is_idempotent);
+        if !may_retry || !place.retries.take() {
+            return Err(fault);
+        }
+        let wait = (RETRY_WAIT_FIRST * 2_u32.pow(attempts - 1)).mul_f64(0.5 + chance());
+        tracing::info!(server.name = %request.server, error = %fault, attempts, "trying a request again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = request.cancel.cancelled() => return Err(cancelled(request.server)),
+        }
     }
 }
 
@@ -189,14 +199,14 @@ async fn attempt(
     let session = instance.session(&place.server, &request.cancel).await?;
     let started = Instant::now();
     let ended = match request.method {
-        "resources/subscribe" | "resources/unsubscribe" => subscribe(place, &session, request, options).await,
+        "resources/subscribe" => subscribe(place, &session, request, options).await,
         method => session.forward(method, request.members, options).await,
     };
     instance.note(admitted, &ended, started.elapsed());
     Ok(ended?)
 }
 
-/// Begins or ends to hear of a resource, and keeps that in mind for the server's next life.
+/// Begins to hear of a resource, and keeps that in mind for the server's next life.
 async fn subscribe(
     place: &Place,
     session: &Session,
@@ -211,14 +221,10 @@ async fn subscribe(
     let Ok(Subject { uri }) = serde_json::from_str(&object) else {
         return session.forward(request.method, request.members, options).await;
     };
-    let wanted = || place.server.learned.subscriptions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if request.method == "resources/unsubscribe" {
-        wanted().remove(&uri);
-        return session.unsubscribe(&uri, options).await;
-    }
     let answer = session.subscribe(&uri, options).await?;
     if answer.payload().is_ok() {
-        wanted().insert(uri);
+        let wanted = &place.server.learned.subscriptions;
+        wanted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(uri);
     }
     Ok(answer)
 }

@@ -1,7 +1,7 @@
 //! One client, whatever his messages travel on: what is known of him, what he has open, and which answer each of his messages
 //! gets. A connection over pipes, a session over HTTP, and each request of the stateless revisions over HTTP is one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,6 +24,7 @@ use super::dialogue::Dialogues;
 use super::exchange::{Exchange, Outlet, Said};
 use super::peer::{LegacyPeer, ModernPeer};
 use super::profile::{Profile, View};
+use super::resources::{Followed, Followers};
 use super::told::Listener;
 use super::{calls, direct, hello, server_view, told};
 
@@ -63,8 +64,8 @@ pub struct Front {
     calls: Arc<AtomicUsize>,
     pub(super) dialogues: Arc<Dialogues>,
     pub(super) direct: direct::Names,
-    /// How many conversations hear of one resource.
-    pub(super) subscribed: Mutex<HashMap<(String, String), usize>>,
+    /// Who follows which resource.
+    pub(super) followers: Followers<Followed>,
     next_caller: AtomicU64,
 }
 
@@ -96,7 +97,7 @@ pub struct Conversation {
     /// Open `subscriptions/listen` requests.
     listeners: Mutex<Vec<Listener>>,
     /// Resources that a client of the older revisions hears of, as he calls them.
-    pub(super) subscribed: Mutex<HashSet<String>>,
+    pub(super) subscribed: Mutex<HashMap<String, Followed>>,
     asks: Asks,
     said: Mutex<SaidByClient>,
     is_initialized: AtomicBool,
@@ -124,7 +125,7 @@ impl Front {
             calls,
             dialogues: Arc::new(Dialogues::new()),
             direct: direct::Names::default(),
-            subscribed: Mutex::default(),
+            followers: Followers::default(),
             next_caller: AtomicU64::new(1),
         })
     }

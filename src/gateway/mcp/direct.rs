@@ -17,7 +17,7 @@ use super::exchange::{Exchange, Said};
 use super::lists::{self, Kind, Listed};
 use super::profile::{Selection, View};
 use super::server_view::{Passed, keep_level, pass};
-use super::{hello, names};
+use super::{hello, names, resources};
 
 /// What is remembered of names, so that a call does not cost a list.
 #[derive(Default)]
@@ -143,7 +143,8 @@ pub(super) fn answer(
         "prompts/list" => list(conversation, selection, Kind::Prompts, asked, exchange),
         "resources/list" => list(conversation, selection, Kind::Resources, asked, exchange),
         "resources/templates/list" => list(conversation, selection, Kind::Templates, asked, exchange),
-        "prompts/get" | "resources/read" | "completion/complete" | "resources/subscribe" | "resources/unsubscribe" => {
+        "resources/subscribe" | "resources/unsubscribe" => resources::answer(conversation, asked, exchange),
+        "prompts/get" | "resources/read" | "completion/complete" => {
             if !conversation.came_back(asked, exchange) {
                 to_owner(conversation, asked, exchange);
             }
@@ -228,7 +229,6 @@ fn to_owner(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchange: &Arc<
         let what = "params name neither a prompt nor a resource";
         return refuse(exchange, INVALID_PARAMS, what, None);
     };
-    let is_change = asked.method.ends_with("subscribe");
     let method = asked.method.to_owned();
     let params = asked.params.map_or("{}", |params| params.get()).to_owned();
     let is_modern = asked.is_modern();
@@ -243,11 +243,6 @@ fn to_owner(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchange: &Arc<
             let code = if is_modern || method == "prompts/get" { INVALID_PARAMS } else { -32002 };
             return running.end(Said::Error(code, &json!({"code": code, "message": what}).to_string()));
         };
-        if is_change {
-            let mut followed = conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_begun = method == "resources/subscribe";
-            let _known = if is_begun { followed.insert(subject.name.clone()) } else { followed.remove(&subject.name) };
-        }
         let members = subject.members(&params, &own);
         let forwarded =
             crate::operations::Forwarded { server: &server, method: &method, members: &members, is_idempotent: true };
@@ -311,17 +306,8 @@ pub(super) fn with_server(server: &ServerName, uri: &str) -> String {
 
 /// Who has a resource, and what he calls it.
 pub(super) async fn owner(conversation: &Arc<Conversation>, cx: &OpContext, uri: &str) -> Option<(ServerName, String)> {
-    owner_in(&conversation.front, &conversation.profile.view, cx, uri).await
-}
-
-/// The same without a conversation.
-pub(super) async fn owner_in(
-    front: &Arc<Front>,
-    view: &View,
-    cx: &OpContext,
-    uri: &str,
-) -> Option<(ServerName, String)> {
-    let selection = match view {
+    let front = &conversation.front;
+    let selection = match &conversation.profile.view {
         View::Routed => return None,
         View::Server(server) => return Some((server.clone(), uri.to_owned())),
         View::Direct(selection) => selection,

@@ -21,6 +21,7 @@ mod names;
 mod peer;
 mod profile;
 mod render;
+mod resources;
 mod server_view;
 mod stdio;
 #[cfg(test)]

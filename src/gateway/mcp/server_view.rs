@@ -1,6 +1,6 @@
 //! One server as it is: what it says passes as it said it, but for what the client's revision wants otherwise.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::asked::Asked;
 use super::calls::{Running, TOO_MANY};
 use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, refuse};
 use super::exchange::{Exchange, Said};
-use super::{answer, hello};
+use super::{answer, hello, resources};
 
 /// The answer of the view to `initialize`.
 pub(super) fn initialize(
@@ -63,10 +63,7 @@ pub(super) fn answer(
             let filter = move |result: &str| without_kept_out(&conversation_2, &server_2, result);
             pass(conversation, Passed::of(server, asked), asked, exchange, Some(Box::new(filter)));
         }
-        "resources/subscribe" | "resources/unsubscribe" => {
-            note_subscription(conversation, server, asked);
-            pass(conversation, Passed::of(server, asked), asked, exchange, None);
-        }
+        "resources/subscribe" | "resources/unsubscribe" => resources::answer(conversation, asked, exchange),
         _ => {
             if !conversation.came_back(asked, exchange) {
                 pass(conversation, Passed::of(server, asked), asked, exchange, None);
@@ -87,9 +84,8 @@ pub(super) struct Passed {
 impl Passed {
     /// The request as it is.
     pub(super) fn of(server: &ServerName, asked: &Asked<'_>) -> Self {
-        let is_idempotent = ["/list", "/get", "/read", "/complete", "/subscribe", "/unsubscribe", "/setLevel"]
-            .iter()
-            .any(|end| asked.method.ends_with(end));
+        let is_idempotent =
+            ["/list", "/get", "/read", "/complete", "/setLevel"].iter().any(|end| asked.method.ends_with(end));
         Self { server: server.clone(), method: asked.method.to_owned(), members: asked.members(&[]), is_idempotent }
     }
 }
@@ -206,21 +202,6 @@ pub(super) fn keep_level(conversation: &Arc<Conversation>, asked: &Asked<'_>, ex
     };
     conversation.set_log_level(&Value::from(level).to_string());
     true
-}
-
-fn note_subscription(conversation: &Arc<Conversation>, server: &ServerName, asked: &Asked<'_>) {
-    let Some(uri) = asked.text("uri") else { return };
-    let mut subscribed = conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut counts = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (server.to_string(), uri.clone());
-    if asked.method == "resources/subscribe" {
-        if subscribed.insert(uri) {
-            *counts.entry(key).or_insert(0) += 1;
-        }
-    } else if subscribed.remove(&uri) {
-        let left = counts.get(&key).map_or(0, |count| count.saturating_sub(1));
-        counts.insert(key, left);
-    }
 }
 
 /// Asks the server who it is, and makes an answer of that.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::domain::ServerName;
-use crate::operations::{Forwarded, OpContext, Told};
+use crate::operations::{OpContext, Told};
 use crate::wire::Members;
 
 use super::asked::Asked;
@@ -15,10 +15,8 @@ use super::conversation::{Conversation, INVALID_PARAMS, refuse};
 use super::exchange::Exchange;
 use super::peer::{notification, passes};
 use super::profile::View;
+use super::resources::{self, Followed, RESOURCES_MAX};
 use super::{direct, four_tools, hello};
-
-/// Resources that one stream may follow. A guess.
-const RESOURCES_MAX: usize = 1000;
 
 /// An open `subscriptions/listen` request.
 pub(super) struct Listener {
@@ -29,7 +27,7 @@ pub(super) struct Listener {
     prompts: bool,
     resources: bool,
     /// Resources that it follows, as the client calls them.
-    uris: HashSet<String>,
+    uris: HashMap<String, Followed>,
 }
 
 impl Listener {
@@ -38,6 +36,11 @@ impl Listener {
         let (id, exchange) = (self.id.clone(), self.exchange.clone());
         let uris = std::mem::take(&mut self.uris);
         Self { id, exchange, tools: self.tools, prompts: self.prompts, resources: self.resources, uris }
+    }
+
+    /// How many resources it follows.
+    pub(super) fn resources(&self) -> usize {
+        self.uris.len()
     }
 
     fn wants(&self, method: &str) -> bool {
@@ -59,9 +62,9 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
     let uris: HashSet<String> = match wanted("resourceSubscriptions").filter(|_| has_more) {
         None => HashSet::new(),
         Some(uris) => match serde_json::from_value::<Vec<String>>(uris.clone()) {
-            Ok(uris) if uris.len() <= RESOURCES_MAX => uris.into_iter().collect(),
+            Ok(uris) if uris.len() + resources::count(conversation) <= RESOURCES_MAX => uris.into_iter().collect(),
             Ok(_) => {
-                let what = format!("more than {RESOURCES_MAX} resourceSubscriptions in one request");
+                let what = format!("more than {RESOURCES_MAX} resourceSubscriptions of one client");
                 return refuse(exchange, INVALID_PARAMS, &what, None);
             }
             Err(_) => {
@@ -75,7 +78,7 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
         tools: is_wanted("toolsListChanged"),
         prompts: is_wanted("promptsListChanged") && has_more,
         resources: is_wanted("resourcesListChanged") && has_more,
-        uris,
+        uris: HashMap::new(),
     };
     let mut honoured = serde_json::Map::new();
     for (name, is_wanted) in [
@@ -95,18 +98,21 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
     conversation.in_flight().insert(asked.id.to_owned(), cancel.clone());
     let tasks = conversation.tasks.clone();
     tasks.spawn(async move {
-        let mut kept = Vec::new();
-        for uri in listener.uris.clone() {
-            if subscribe(&conversation, &cx, &uri).await {
-                kept.push(uri);
+        let mut listener = listener;
+        for uri in uris {
+            if cancel.is_cancelled() {
+                break;
+            }
+            if let Some(followed) = subscribe(&conversation, &cx, &uri).await {
+                listener.uris.insert(uri, followed);
             }
         }
-        if !kept.is_empty() {
+        if !listener.uris.is_empty() {
+            let mut kept: Vec<&String> = listener.uris.keys().collect();
             kept.sort();
             honoured.insert("resourceSubscriptions".to_owned(), json!(kept));
         }
         let acknowledged = json!({"_meta": {hello::META_SUBSCRIPTION: id}, "notifications": honoured});
-        let listener = Listener { uris: kept.into_iter().collect(), ..listener };
         conversation.in_flight().remove(&listener.id);
         if cancel.is_cancelled() {
             listener.exchange.leave();
@@ -119,63 +125,27 @@ pub(super) fn listen(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchan
     });
 }
 
-/// Asks whoever has the resource to tell of its changes. False when nobody does.
-pub(super) async fn subscribe(conversation: &Arc<Conversation>, cx: &OpContext, uri: &str) -> bool {
-    let Some((server, own_uri)) = direct::owner(conversation, cx, uri).await else { return false };
-    let members = format!("\"uri\":{}", Value::from(own_uri.as_str()));
-    let forwarded =
-        Forwarded { server: &server, method: "resources/subscribe", members: &members, is_idempotent: true };
-    let is_followed = match conversation.front.operations.forward(cx, &forwarded).await {
-        Ok(answer) => answer.payload().is_ok(),
-        Err(_) => false,
-    };
-    if is_followed {
-        let mut subscribed = conversation.front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-        *subscribed.entry((server.to_string(), own_uri)).or_insert(0) += 1;
-    }
-    is_followed
+/// Asks whoever has the resource to tell of its changes. `None`: nobody does.
+async fn subscribe(conversation: &Arc<Conversation>, cx: &OpContext, name: &str) -> Option<Followed> {
+    let (server, uri) = direct::owner(conversation, cx, name).await?;
+    let mut kept = None;
+    let _said = resources::begin(&conversation.front, cx, &server, uri, |followed| {
+        kept = Some(followed);
+        true
+    })
+    .await;
+    kept
 }
 
 /// Nobody listens on this stream any more.
 pub(super) fn unsubscribe_all(conversation: &Conversation, listener: Listener) {
-    for uri in listener.uris {
-        unsubscribe_later(conversation, uri);
-    }
+    resources::end_later(&conversation.front, listener.uris.into_values());
 }
 
 /// The client has left.
 pub(super) fn forget(conversation: &Conversation) {
     let left = std::mem::take(&mut *conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner));
-    for uri in left {
-        unsubscribe_later(conversation, uri);
-    }
-}
-
-/// Tells the server that nobody follows a resource, once that is so. Behind, since nobody waits for it.
-pub(super) fn unsubscribe_later(conversation: &Conversation, uri: String) {
-    let (front, view) = (conversation.front.clone(), conversation.profile.view.clone());
-    let cx = OpContext { caller: conversation.caller.id, ..OpContext::default() };
-    // Bounded by the time limit of a request.
-    tokio::spawn(async move {
-        let Some((server, uri)) = direct::owner_in(&front, &view, &cx, &uri).await else { return };
-        let is_last = {
-            let mut subscribed = front.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = (server.to_string(), uri.clone());
-            let left = subscribed.get(&key).map_or(0, |count| count.saturating_sub(1));
-            if left == 0 {
-                subscribed.remove(&key)
-            } else {
-                subscribed.insert(key, left)
-            };
-            left == 0
-        };
-        if is_last {
-            let members = format!("\"uri\":{}", Value::from(uri));
-            let method = "resources/unsubscribe";
-            let forwarded = Forwarded { server: &server, method, members: &members, is_idempotent: true };
-            let _gone = front.operations.forward(&cx, &forwarded).await;
-        }
-    });
+    resources::end_later(&conversation.front, left.into_values());
 }
 
 /// Tells the client what changes, until the conversation is over.
@@ -273,16 +243,15 @@ fn updated(conversation: &Conversation, server: &ServerName, params: &str) {
     const METHOD: &str = "notifications/resources/updated";
     let Ok(members) = Members::parse(params) else { return };
     let Some(uri) = members.member("uri").and_then(|raw| serde_json::from_str::<String>(raw).ok()) else { return };
-    let names: HashMap<String, Value> =
-        [uri.clone(), direct::with_server(server, &uri)].map(|name| (name.clone(), Value::from(name))).into();
-    let followed = conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    for (name, raw) in &names {
-        let raw = raw.to_string();
-        if conversation.is_initialized() && followed.contains(name) {
+    let is_it = |followed: Option<&Followed>| followed.is_some_and(|followed| followed.is(server, &uri));
+    for name in &[uri.clone(), direct::with_server(server, &uri)] {
+        let raw = Value::from(name.as_str()).to_string();
+        let is_followed = is_it(conversation.subscribed.lock().unwrap_or_else(PoisonError::into_inner).get(name));
+        if is_followed && conversation.is_initialized() {
             let params = members.with(&[("uri", Some(&raw)), ("_meta", None)]);
             conversation.outlet().tell(&notification(METHOD, &params));
         }
-        for listener in conversation.listeners().iter().filter(|listener| listener.uris.contains(name)) {
+        for listener in conversation.listeners().iter().filter(|listener| is_it(listener.uris.get(name))) {
             let meta = format!("{{\"{}\":{}}}", hello::META_SUBSCRIPTION, listener.id);
             let params = members.with(&[("uri", Some(&raw)), ("_meta", Some(&meta))]);
             listener.exchange.tell(&notification(METHOD, &params));

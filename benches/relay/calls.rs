@@ -102,7 +102,12 @@ fn modern(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
         contender.turn(plan, plan.count(CALLS))?;
         let Seen { mut times, rates, mut cpu, .. } = contender.seen;
         let mut add = |what: &str, unit, value| {
-            report.add(Figure::ours(format!("stdio, {profile}, stateless era on both edges: {what}"), unit, value, None));
+            report.add(Figure::ours(
+                format!("stdio, {profile}, stateless era on both edges: {what}"),
+                unit,
+                value,
+                None,
+            ));
         };
         add("100 B result p50", "µs", p50_p99(&mut times[0]).0);
         add("CPU one by one", "µs a call", p50_p99(&mut cpu[0]).0);

@@ -32,7 +32,9 @@ pub(crate) fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let (direct, _direct) = scene::http_direct()?;
     let (floor, _floor) = scene::http_floor(plan, &era)?;
     let (ours, _ours) = scene.serve()?;
-    let at = |name, peer: anyhow::Result<HttpPeer>| Ok::<_, anyhow::Error>(Contender { name, peer: peer?, seen: Seen::default() });
+    let at = |name, peer: anyhow::Result<HttpPeer>| {
+        Ok::<_, anyhow::Error>(Contender { name, peer: peer?, seen: Seen::default() })
+    };
     let mut contenders = [
         at("direct", HttpPeer::new(direct, "/mcp", Speech::Legacy, "echo_0"))?,
         at("floor", HttpPeer::new(floor, "/mcp", Speech::Legacy, "echo_0"))?,

@@ -65,7 +65,12 @@ impl Request {
 }
 
 impl HttpPeer {
-    pub(crate) fn new(service: Service, path: &'static str, speech: Speech, tool: &'static str) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        service: Service,
+        path: &'static str,
+        speech: Speech,
+        tool: &'static str,
+    ) -> anyhow::Result<Self> {
         Self { service, path, speech, tool, is_execute: false, session: None }.begun()
     }
 
@@ -106,9 +111,8 @@ impl HttpPeer {
             format!("\"name\":\"{tool}\",\"arguments\":{arguments}")
         };
         let meta = if self.speech == Speech::Modern { format!(",{MODERN_META}") } else { String::new() };
-        let body = format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{FIRST_ID},\"method\":\"tools/call\",\"params\":{{{call}{meta}}}}}"
-        );
+        let body =
+            format!("{{\"jsonrpc\":\"2.0\",\"id\":{FIRST_ID},\"method\":\"tools/call\",\"params\":{{{call}{meta}}}}}");
         self.framed(&body, "tools/call")
     }
 

@@ -61,7 +61,11 @@ pub(crate) fn tell(
     bounds: &Bounds,
 ) {
     let p50 = |values: &mut [f64]| p50_p99(values).0;
-    let mut rows = |what: &str, unit: &'static str, budget: Option<Budget>, of: &dyn Fn(&mut Seen) -> Option<f64>, has_direct: bool| {
+    let mut rows = |what: &str,
+                    unit: &'static str,
+                    budget: Option<Budget>,
+                    of: &dyn Fn(&mut Seen) -> Option<f64>,
+                    has_direct: bool| {
         let (direct, floor) = (if has_direct { of(direct) } else { None }, of(floor));
         for (way, seen) in ours.iter_mut() {
             let Some(ours) = of(seen) else { continue };

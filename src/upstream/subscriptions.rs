@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-
 use super::{Answer, Behind, CallOptions, Era, Error, Phase, Session, params};
 
 impl Session {

@@ -66,6 +66,7 @@ pub struct Front {
     pub(super) direct: direct::Names,
     /// Who follows which resource.
     pub(super) followers: Followers<Followed>,
+    pub(super) principals: told::Principals,
     next_caller: AtomicU64,
 }
 
@@ -126,6 +127,7 @@ impl Front {
             dialogues: Arc::new(Dialogues::new()),
             direct: direct::Names::default(),
             followers: Followers::default(),
+            principals: told::Principals::default(),
             next_caller: AtomicU64::new(1),
         })
     }
@@ -145,6 +147,7 @@ impl Front {
         outlet: Arc<dyn Outlet>,
         stop: &CancellationToken,
     ) -> Arc<Conversation> {
+        self.principals.note(&caller.principal);
         Arc::new(Conversation {
             front: self.clone(),
             profile,

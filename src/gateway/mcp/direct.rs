@@ -17,12 +17,14 @@ use super::exchange::{Exchange, Said};
 use super::lists::{self, Kind, Listed};
 use super::profile::{Selection, View};
 use super::server_view::{Passed, keep_level, pass};
-use super::{hello, names, resources};
+use super::{four_tools, hello, names, resources};
 
 /// What is remembered of names, so that a call does not cost a list.
 #[derive(Default)]
 pub(super) struct Names {
     tools: Mutex<Vec<Built>>,
+    /// The list of the routed view, without `fetch_result` and with it, and what it was built from.
+    routed: [Mutex<Option<(Arc<Known>, Arc<str>)>>; 2],
     pub(super) lists: lists::Lists,
 }
 
@@ -32,8 +34,8 @@ type Built = (Selection, Arc<Known>, Arc<Table>);
 /// The tools of one view.
 struct Table {
     by_name: HashMap<String, Arc<Tool>>,
-    /// Raw JSON.
-    list: String,
+    /// Raw JSON; one text for all clients of the view.
+    list: Arc<str>,
 }
 
 impl Names {
@@ -53,11 +55,36 @@ impl Names {
         {
             return table.clone();
         }
-        let table = Arc::new(Table::of(known, selection));
+        let mut table = Table::of(known, selection);
+        if let Some((_, _, old)) = tables.iter().find(|(one, _, _)| one == selection) {
+            table.list = same_or(&old.list, table.list);
+        }
+        let table = Arc::new(table);
         tables.retain(|(one, _, _)| one != selection);
         tables.push((selection.clone(), known.clone(), table.clone()));
         table
     }
+
+    /// The raw list of tools of the routed view.
+    pub(super) fn routed(&self, known: &Arc<Known>, has_handles: bool) -> Arc<str> {
+        let mut built = self.routed[usize::from(has_handles)].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, list)) = &*built
+            && Arc::ptr_eq(of, known)
+        {
+            return list.clone();
+        }
+        let mut list: Arc<str> = four_tools::list(known, has_handles).to_string().into();
+        if let Some((_, old)) = &*built {
+            list = same_or(old, list);
+        }
+        *built = Some((known.clone(), list.clone()));
+        list
+    }
+}
+
+/// The old text where the new one is the same: then clients are found to know it without a look at all of it.
+fn same_or(old: &Arc<str>, new: Arc<str>) -> Arc<str> {
+    if *old == new { old.clone() } else { new }
 }
 
 impl Table {
@@ -79,7 +106,7 @@ impl Table {
             by_name.insert(name, tool.clone());
         }
         list.push(']');
-        Self { by_name, list }
+        Self { by_name, list: list.into() }
     }
 }
 
@@ -99,7 +126,7 @@ fn renamed(tool: &Tool, name: &str, known: &Known) -> String {
 }
 
 /// The raw list of tools of a view.
-pub(super) fn list_text(front: &Front, known: &Arc<Known>, selection: &Selection) -> String {
+pub(super) fn list_text(front: &Front, known: &Arc<Known>, selection: &Selection) -> Arc<str> {
     front.direct.table(known, selection).list.clone()
 }
 

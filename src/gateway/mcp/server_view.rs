@@ -12,7 +12,7 @@ use crate::wire::Members;
 
 use super::asked::Asked;
 use super::calls::{Running, TOO_MANY};
-use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, refuse};
+use super::conversation::{Conversation, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, not_offered, refuse};
 use super::exchange::{Exchange, Said};
 use super::{answer, hello, resources};
 
@@ -64,6 +64,8 @@ pub(super) fn answer(
             pass(conversation, Passed::of(server, asked), asked, exchange, Some(Box::new(filter)));
         }
         "resources/subscribe" | "resources/unsubscribe" => resources::answer(conversation, asked, exchange),
+        // No client of the older revisions is offered tasks.
+        method if is_of_tasks(method) && !asked.is_modern() => not_offered(exchange, method),
         _ => {
             if !conversation.came_back(asked, exchange) {
                 pass(conversation, Passed::of(server, asked), asked, exchange, None);
@@ -109,6 +111,13 @@ pub(super) fn pass(
         let Passed { server, method, members, is_idempotent } = passed;
         let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
         let operations = running.conversation.front.operations.clone();
+        if is_of_tasks(&method)
+            && operations.hello(&running.cx, &server).await.is_ok_and(|said| said.era == Era::Legacy)
+        {
+            // Of a session that several clients share.
+            let error = json!({"code": METHOD_NOT_FOUND, "message": "this server has no tasks for you"}).to_string();
+            return running.end(Said::Error(METHOD_NOT_FOUND, &error));
+        }
         let answered = operations.forward(&running.cx, &forwarded).await;
         give(&mut running, answered, &method, is_modern, change);
     });
@@ -235,14 +244,21 @@ fn with_hello(
     });
 }
 
+fn is_of_tasks(method: &str) -> bool {
+    method.starts_with("tasks/")
+}
+
 /// What the server offers, for a client of the other era too.
 fn capabilities(said: &Hello, for_modern: bool) -> Value {
     let mut capabilities = raw(&said.capabilities);
-    if let Some(members) = capabilities.as_object_mut()
-        && for_modern != (said.era == Era::Modern)
-    {
-        // Tasks are an extension in one era and a capability in the other, and different things.
-        members.shift_remove(if for_modern { "tasks" } else { "extensions" });
+    if let Some(members) = capabilities.as_object_mut() {
+        // Tasks are an extension in one era and a capability in the other, and different things. Those of a legacy server belong
+        // to a session, which several clients share here: who asked for the list of them would see those of others.
+        if said.era == Era::Legacy {
+            members.shift_remove("tasks");
+        } else if !for_modern {
+            members.shift_remove("extensions");
+        }
     }
     capabilities
 }
@@ -266,4 +282,35 @@ fn without_kept_out(conversation: &Conversation, server: &ServerName, result: &s
     };
     let shown: Vec<&str> = tools.into_iter().filter(is_shown).map(RawValue::get).collect();
     Some(members.with(&[("tools", Some(&format!("[{}]", shown.join(","))))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::capabilities;
+    use crate::upstream::{Era, Hello};
+
+    #[test]
+    fn tasks_of_a_legacy_server_are_offered_to_nobody() {
+        let check = |era: Era, for_modern: bool, expected: serde_json::Value| {
+            let said = Hello {
+                era,
+                protocol_version: String::new(),
+                name: String::new(),
+                version: String::new(),
+                instructions: String::new(),
+                capabilities: r#"{"tools":{},"tasks":{"list":{}},"extensions":{"a":{}}}"#.into(),
+                server_info: "{}".into(),
+                has_tools: true,
+                tells_tool_changes: false,
+            };
+            assert_eq!(capabilities(&said, for_modern), expected, "{era:?} {for_modern}");
+        };
+        let (tasks, extensions) = (json!({"list": {}}), json!({"a": {}}));
+        check(Era::Legacy, false, json!({"tools": {}, "extensions": extensions}));
+        check(Era::Legacy, true, json!({"tools": {}, "extensions": extensions}));
+        check(Era::Modern, false, json!({"tools": {}, "tasks": tasks}));
+        check(Era::Modern, true, json!({"tools": {}, "tasks": tasks, "extensions": extensions}));
+    }
 }

@@ -1,7 +1,8 @@
 //! What a client hears without asking: changes of lists, of resources, and what servers log outside of any request.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -16,7 +17,7 @@ use super::exchange::Exchange;
 use super::peer::{notification, passes};
 use super::profile::View;
 use super::resources::{self, Followed, RESOURCES_MAX};
-use super::{direct, four_tools, hello};
+use super::{direct, hello};
 
 /// An open `subscriptions/listen` request.
 pub(super) struct Listener {
@@ -50,6 +51,28 @@ impl Listener {
             "notifications/resources/list_changed" => self.resources,
             _ => false,
         }
+    }
+}
+
+/// Who has been here since the process began. What cannot be told to belong to one client is told to all who see its server
+/// while all are one principal, and to nobody from then on: what was begun for one who left may still be told of.
+#[derive(Default)]
+pub(super) struct Principals {
+    first: OnceLock<Arc<str>>,
+    are_several: AtomicBool,
+}
+
+impl Principals {
+    /// One is here.
+    pub(super) fn note(&self, principal: &Arc<str>) {
+        if self.first.get_or_init(|| principal.clone()) != principal {
+            self.are_several.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there was more than one.
+    pub(super) fn are_several(&self) -> bool {
+        self.are_several.load(Ordering::Relaxed)
     }
 }
 
@@ -153,7 +176,7 @@ pub(super) async fn follow(conversation: Arc<Conversation>, mut is_owed: bool) {
     let operations = &conversation.front.operations;
     let mut known = operations.follow_known();
     let mut servers = operations.follow_told();
-    let mut told: Option<String> = None;
+    let mut told: Option<Arc<str>> = None;
     let is_routed = conversation.profile.view == View::Routed;
     let is_one_server = matches!(conversation.profile.view, View::Server(_));
     loop {
@@ -163,13 +186,13 @@ pub(super) async fn follow(conversation: Arc<Conversation>, mut is_owed: bool) {
                 let text = || match &conversation.profile.view {
                     View::Direct(selection) => direct::list_text(&conversation.front, &known, selection),
                     View::Routed | View::Server(_) => {
-                        four_tools::list(&known, conversation.inline_bytes_max() > 0).to_string()
+                        conversation.front.direct.routed(&known, conversation.inline_bytes_max() > 0)
                     }
                 };
                 known.has_servers.then(text)
             };
             if let Some(text) = text {
-                if is_owed || told.as_ref().is_some_and(|told| *told != text) {
+                if is_owed || told.as_ref().is_some_and(|told| !Arc::ptr_eq(told, &text) && *told != text) {
                     changed(&conversation, "notifications/tools/list_changed");
                     is_owed = false;
                 }
@@ -204,6 +227,8 @@ fn pass_on(conversation: &Conversation, said: &Told) {
         return;
     }
     let is_one_server = matches!(conversation.profile.view, View::Server(_));
+    // What belongs to one client, without a word on which: logs tell of arguments, and tasks are some client's own.
+    let is_his = said.client.is_some() || !conversation.front.principals.are_several();
     match &*said.method {
         // In a view of several servers the catalog knows first what is to be told.
         "notifications/tools/list_changed" if !is_one_server => {}
@@ -215,12 +240,12 @@ fn pass_on(conversation: &Conversation, said: &Told) {
         }
         "notifications/resources/updated" => updated(conversation, &said.server, &said.params),
         "notifications/message" => {
-            if conversation.is_initialized() && passes(&said.params, conversation.log_level().as_deref()) {
+            if is_his && conversation.is_initialized() && passes(&said.params, conversation.log_level().as_deref()) {
                 conversation.outlet().tell(&notification(&said.method, &said.params));
             }
         }
         _ => {
-            if is_one_server && conversation.is_initialized() {
+            if is_his && is_one_server && conversation.is_initialized() {
                 conversation.outlet().tell(&notification(&said.method, &said.params));
             }
         }
@@ -256,5 +281,24 @@ fn updated(conversation: &Conversation, server: &ServerName, params: &str) {
             let params = members.with(&[("uri", Some(&raw)), ("_meta", Some(&meta))]);
             listener.exchange.tell(&notification(METHOD, &params));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Principals;
+
+    #[test]
+    fn several_principals_are_noticed_and_not_forgotten() {
+        let check = |came: &[&str], expected: bool| {
+            let principals = Principals::default();
+            came.iter().for_each(|one| principals.note(&(*one).into()));
+            assert_eq!(principals.are_several(), expected, "{came:?}");
+        };
+        check(&[], false);
+        check(&["a"], false);
+        check(&["a", "a"], false);
+        check(&["a", "b"], true);
+        check(&["a", "b", "a"], true);
     }
 }

@@ -105,9 +105,14 @@ impl Operations {
             Some(bound) if bound > 0 => bound.clamp(PART_BYTES_MIN, PART_BYTES_MAX),
             Some(_) | None => PART_BYTES_MAX,
         };
-        let _turn = large.turn().await?;
+        let turn = large.turn().await?;
         let part = Part { store: large.store.clone(), embedder: large.embedder.clone(), kept, input, bytes_max };
-        let done = tokio::task::spawn_blocking(move || part.fetch()).await;
+        let done = tokio::task::spawn_blocking(move || {
+            // The work goes on when nobody waits for it any more, and holds its turn until then.
+            let _turn = turn;
+            part.fetch()
+        })
+        .await;
         Ok(done.map_err(|_| Error::Broken { doing: "reading a kept result" })??)
     }
 }

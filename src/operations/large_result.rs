@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::reconcile::LazyEmbedder;
 use crate::results::{self, Preview, Provenance, Results, reading};
@@ -42,13 +42,13 @@ pub(super) struct LargeResults {
     pub(super) store: Arc<Results>,
     pub(super) bounds: ResultBounds,
     pub(super) embedder: Arc<LazyEmbedder>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl LargeResults {
     /// Waits for a turn at work that takes memory and a blocking thread.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        match tokio::time::timeout(TURN_TIMEOUT, self.turns.clone().acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
                 let seconds = TURN_TIMEOUT.as_secs();
@@ -99,7 +99,7 @@ impl Operations {
     /// From now on large results are kept in `store`. To be called once, when the verbs are built; without it every result is
     /// handed over whole.
     pub fn keep_large_results(&self, store: Arc<Results>, bounds: ResultBounds) {
-        let turns = Semaphore::new(WORKED_ON_MAX);
+        let turns = Arc::new(Semaphore::new(WORKED_ON_MAX));
         let large = LargeResults { store, bounds, embedder: self.vectors.embedder(), turns };
         // A second call changes nothing.
         let _kept_before = self.large.set(large);
@@ -144,13 +144,17 @@ impl Operations {
             let why = format!("has {bytes} bytes and could not be kept: {}", fault.one_line());
             Ok(Advice::result_refused(&route, &why).into())
         };
-        let _turn = match large.turn().await {
+        let turn = match large.turn().await {
             Ok(turn) => turn,
             Err(fault) => return refused(&fault),
         };
         let (store, owner) = (large.store.clone(), cx.owner());
         let from = Provenance { server: route.server.clone(), tool: route.tool.clone() };
-        let work = move || look(&store, owner, from, answer, inline_bytes_max);
+        // The work goes on when nobody waits for it any more, and holds its turn until then.
+        let work = move || {
+            let _turn = turn;
+            look(&store, owner, from, answer, inline_bytes_max)
+        };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(Looked::Inline(answer))) => Ok(ExecuteOutput::Done(answer, route)),
             Ok(Ok(Looked::Kept(large))) => Ok(ExecuteOutput::Large(large, route)),

@@ -96,7 +96,10 @@ pub(super) fn for_request<'a>(
     }
     if variants.len() >= VARIANTS_MAX {
         // The one that nobody has used for longest makes room.
-        let is_unused = |variant: &Arc<Place>| variant.in_flight() + variant.waiting() == 0;
+        let is_unused = |variant: &Arc<Place>| {
+            let followed = variant.server.learned.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+            variant.in_flight() + variant.waiting() == 0 && followed.is_empty()
+        };
         let unused = variants.iter().filter(|(_, variant)| is_unused(variant));
         let oldest = unused.min_by_key(|(_, variant)| variant.first().usage.last_used()).map(|(key, _)| key.clone());
         if let Some(variant) = oldest.and_then(|key| variants.remove(&key))

@@ -190,7 +190,8 @@ impl LineWriter {
                 line.drain(..written);
                 state.waiting = line;
             }
-            line => state.waiting.extend_from_slice(&line[written..]),
+            Cow::Owned(_) => {}
+            Cow::Borrowed(line) => state.waiting.extend_from_slice(&line[written..]),
         }
         if let Some(watch) = watch {
             if may_be_cut && !state.is_mid_line {

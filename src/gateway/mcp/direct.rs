@@ -24,9 +24,12 @@ use super::{four_tools, hello, names, resources};
 pub(super) struct Names {
     tools: Mutex<Vec<Built>>,
     /// The list of the routed view, without `fetch_result` and with it, and what it was built from.
-    routed: [Mutex<Option<(Arc<Known>, Arc<str>)>>; 2],
+    routed: [Mutex<Option<RoutedList>>; 2],
     pub(super) lists: lists::Lists,
 }
+
+/// The list of the four tools, and what it was made from.
+type RoutedList = (Arc<Known>, Arc<str>);
 
 /// The table of a view, and what it was built from.
 type Built = (Selection, Arc<Known>, Arc<Table>);

@@ -202,6 +202,10 @@ impl Peer for Asking {
         1
     }
 
+    fn outside(&self) -> Option<Arc<dyn Peer>> {
+        None
+    }
+
     fn ask(&self, ask: ServerAsk) {
         self.0.lock().unwrap().push(ask.method.clone());
         ask.answer(Ok(r#"{"said":"yes"}"#));

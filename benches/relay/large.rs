@@ -12,14 +12,16 @@ use super::scene::Scene;
 /// Of the result.
 const BYTES: usize = 100_000_000;
 /// Room for it, and a bit.
-const LINE_BYTES_MAX: (&str, &str) = ("MCPORCH_LIMITS_LINE_BYTES_MAX", "134217728");
+const ROOM: &str = "134217728";
 
 pub(crate) fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let arguments = format!("{{\"size\":{BYTES}}}");
     for is_allowed in [true, false] {
         let mut scene = Scene::with_bench(plan, &["--era", "legacy"])?.all_inline();
         if is_allowed {
-            scene = scene.with_env(LINE_BYTES_MAX.0, LINE_BYTES_MAX.1);
+            scene = scene
+                .with_env("MCPORCH_LIMITS_LINE_BYTES_MAX", ROOM)
+                .with_env("MCPORCH_RESULTS_RESULT_BYTES_MAX", ROOM);
         }
         scene.run_json(&["index", "rebuild"])?;
         for (name, profile, way) in [("execute", "routed", Way::Execute), ("s/bench", "s/bench", Way::Straight)] {
@@ -27,8 +29,8 @@ pub(crate) fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
             let outcome = over_pipes(&mut gateway, way, &arguments)?;
             tell(report, &format!("stdio, {name}"), is_allowed, outcome);
         }
-        let (service, _running) = scene.serve()?;
         for (name, speech) in [("session", Speech::Legacy), ("stateless", Speech::Modern)] {
+            let (service, _running) = scene.serve()?;
             let peer = HttpPeer::new(service, "/mcp/s/bench", speech, "echo_0")?;
             let outcome = over_http(&peer, &arguments)?;
             tell(report, &format!("HTTP, /mcp/s/bench, {name}"), is_allowed, outcome);

@@ -45,7 +45,7 @@ impl Operations {
         let mut found = super::resolve::resolve(&known.snapshot, name);
         if matches!(found, Err(Error::NotFound { .. })) && self.is_about_to_list(&known, name) {
             // Its entry in the registry is new, or was just changed.
-            let known = self.known_once_listed(name).await;
+            let known = Box::pin(self.known_once_listed(name)).await;
             found = super::resolve::resolve(&known.snapshot, name);
         }
         match (&found, find_hidden(&known.overruled.hidden, name)) {

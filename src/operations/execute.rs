@@ -187,8 +187,9 @@ impl Operations {
     pub async fn execute(&self, cx: &OpContext, input: ExecuteInput) -> Result<ExecuteOutput, Error> {
         let lessons = input.lessons.clone();
         let started = Instant::now();
+        // Rare ways are in boxes, here and below: the usual one, a tool that was named, does not carry them along.
         let mut output = match input.plan.as_deref().filter(|plan| !plan.trim().is_empty()) {
-            Some(plan) => self.execute_plan(cx, plan, &input, started).await,
+            Some(plan) => Box::pin(self.execute_plan(cx, plan, &input, started)).await,
             None => self.execute_request(cx, input, started).await,
         }?;
         output.tell(lessons);
@@ -207,7 +208,7 @@ impl Operations {
         let has_params = input.params.as_ref().is_some_and(|params| *params != serde_json::json!({}));
         if input.in_steps && named.is_none() && !has_params && router::split_steps(&input.request).len() > 1 {
             let input = StepsInput { request: input.request, dry_run: input.dry_run };
-            return Ok(ExecuteOutput::Steps(Box::new(self.execute_steps(cx, input).await?)));
+            return Ok(ExecuteOutput::Steps(Box::new(Box::pin(self.execute_steps(cx, input)).await?)));
         }
         let execution = Execution {
             cx,
@@ -218,7 +219,7 @@ impl Operations {
             request: named.is_none().then_some(input.request.as_str()),
             started,
         };
-        let Some(name) = named else { return self.execute_by_words(&execution, &input.request).await };
+        let Some(name) = named else { return Box::pin(self.execute_by_words(&execution, &input.request)).await };
         match self.find_exactly(name).await {
             Ok(tool) => {
                 let heard = self.answered.last_of(&tool.key.server);
@@ -228,7 +229,7 @@ impl Operations {
             // Words in the place of a name: what is meant is clear, so it is done as if they stood in the right place.
             Err(Error::NotFound { .. }) if input.request.trim().is_empty() && name.trim().contains(' ') => {
                 let execution = Execution { request: Some(name), ..execution };
-                let mut output = self.execute_by_words(&execution, name).await?;
+                let mut output = Box::pin(self.execute_by_words(&execution, name)).await?;
                 output.tell(vec!["words belong into \"request\"; \"tool\" is for the exact name of one".to_owned()]);
                 Ok(output)
             }
@@ -374,7 +375,7 @@ impl Operations {
         let filled;
         let mut checked = self.check(&chosen.tool, &given);
         if matches!(checked, Checked::Problems(_)) && !execution.dry_run {
-            match ask_for_missing(execution.cx, &chosen.tool, &given).await {
+            match Box::pin(ask_for_missing(execution.cx, &chosen.tool, &given)).await {
                 Asked::Filled(params) => {
                     filled = params;
                     checked = self.check(&chosen.tool, &filled);
@@ -419,7 +420,7 @@ impl Operations {
                 Ok(ExecuteOutput::Done(outcome.answer, route_info(&chosen, outcome.attempts, execution.started)))
             }
             Err(fault) => match execution.request {
-                Some(request) => self.after_failure(execution, &chosen, fault, request).await,
+                Some(request) => Box::pin(self.after_failure(execution, &chosen, fault, request)).await,
                 None => Ok(Advice::failed(&chosen, &fault, Vec::new()).into()),
             },
         }

@@ -144,7 +144,7 @@ impl Operations {
             let why = format!("has {bytes} bytes and could not be kept: {}", fault.one_line());
             Ok(Advice::result_refused(&route, &why).into())
         };
-        let turn = match large.turn().await {
+        let turn = match Box::pin(large.turn()).await {
             Ok(turn) => turn,
             Err(fault) => return refused(&fault),
         };

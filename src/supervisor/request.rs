@@ -199,7 +199,8 @@ async fn attempt(
     let session = instance.session(&place.server, &request.cancel).await?;
     let started = Instant::now();
     let ended = match request.method {
-        "resources/subscribe" => subscribe(place, &session, request, options).await,
+        // In a box, since every request would carry it along.
+        "resources/subscribe" => Box::pin(subscribe(place, &session, request, options)).await,
         method => session.forward(method, request.members, options).await,
     };
     instance.note(admitted, &ended, started.elapsed());

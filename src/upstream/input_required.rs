@@ -32,7 +32,10 @@ impl Session {
     /// [`Error`]: no answer came.
     pub async fn forward(&self, method: &str, members: &str, options: &CallOptions) -> Result<Answer, Error> {
         let era = Some(self.hello().era);
-        self.set_level(method, options).await;
+        if options.behind.log_level.is_some() {
+            // In a box, as all that is rare here: every request would carry it along.
+            Box::pin(self.set_level(method, options)).await;
+        }
         let mut answer = self.exchange(method, members, era, Phase::Call, options).await?;
         let is_legacy = self.hello().era == Era::Legacy;
         if (is_legacy && !options.behind.is_modern) || (!is_legacy && options.behind.takes_input_required) {
@@ -45,7 +48,7 @@ impl Session {
             let Some(wanted) = wanted else { return Ok(answer) };
             let wanted = wanted.map_err(|what| self.bad_answer(method, what))?;
             let said = tokio::select! {
-                said = ask(&peer, wanted.asks) => said,
+                said = Box::pin(ask(&peer, wanted.asks)) => said,
                 () = options.cancel.cancelled() => return Err(Error::Cancelled { server: self.server().clone() }),
                 () = tokio::time::sleep_until(until) => {
                     let (server, after) = (self.server().clone(), options.ceiling);

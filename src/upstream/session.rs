@@ -284,7 +284,7 @@ impl Session {
         let line = params::request_line(id, method, members, era, phase, &options.behind);
         if let Err(fault) = shared.link.send(&line) {
             waiting.is_cancellable = false;
-            let fault = shared.not_sent(fault).await;
+            let fault = Box::pin(shared.not_sent(fault)).await;
             if matches!(fault, Error::Died { .. }) {
                 // One that reads no more is of no use, although it may run on. For one that is dead this means nothing.
                 self.handle.stop.cancel();

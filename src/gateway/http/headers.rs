@@ -1,5 +1,7 @@
 //! What the headers of a message say of it: how it may be answered, and, for the stateless revisions, what is in it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
@@ -128,11 +130,11 @@ fn fits(headers: &HeaderMap, name: &HeaderName, of: &str, expected: Option<&str>
 }
 
 /// The value behind `=?base64?…?=`; any other as it is. `None` when what is wrapped is no text.
-fn decoded(value: &str) -> Option<String> {
+fn decoded(value: &str) -> Option<Cow<'_, str>> {
     let value = value.trim();
     match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
-        Some(wrapped) => String::from_utf8(STANDARD.decode(wrapped).ok()?).ok(),
-        None => Some(value.to_owned()),
+        Some(wrapped) => String::from_utf8(STANDARD.decode(wrapped).ok()?).ok().map(Cow::Owned),
+        None => Some(Cow::Borrowed(value)),
     }
 }
 

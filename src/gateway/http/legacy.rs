@@ -37,7 +37,8 @@ pub(super) async fn receive(
 ) -> Response<Reply> {
     let is_hello = envelope.method.as_deref() == Some("initialize") && envelope.kind() == EnvelopeKind::Request;
     if is_hello && !headers.contains_key(SESSION_ID) {
-        return begin(service, sender, envelope, accepts).await;
+        // In a box, since every request would carry it along.
+        return Box::pin(begin(service, sender, envelope, accepts)).await;
     }
     let session = match find(service, &sender, headers) {
         Ok(session) => session,

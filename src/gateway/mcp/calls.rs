@@ -50,12 +50,13 @@ pub(super) fn start(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchang
     let Some(running) = Running::begin(conversation, asked, exchange) else {
         return exchange.answer(Said::Result(answer::own_failure(TOO_MANY, is_modern).into()));
     };
-    conversation.tasks.clone().spawn(async move {
+    // In a box, since a task is moved several times on its way to the runtime, and this one is large.
+    conversation.tasks.clone().spawn(Box::pin(async move {
         let mut running = running;
         let operations = running.conversation.front.operations.clone();
         let result = run(&operations, &running.cx, tool, arguments, is_modern).await;
         running.end(Said::Result(result.into()));
-    });
+    }));
 }
 
 /// A request that was taken on. However its task ends, it is taken off the list, and a panic costs this request and no other.
@@ -105,7 +106,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs one of the four tools; gives the raw result.
+/// Runs one of the four tools; gives the raw result. What is not `execute` is in boxes, so that `execute` does not carry it along.
 async fn run(
     operations: &Operations,
     cx: &OpContext,
@@ -115,8 +116,7 @@ async fn run(
 ) -> String {
     let done = match tool {
         FourTools::FindTool => match arguments.into_find() {
-            Ok(input) => operations
-                .find_tool(&FindInput { caller: cx.caller, ..input })
+            Ok(input) => Box::pin(operations.find_tool(&FindInput { caller: cx.caller, ..input }))
                 .await
                 .map(|out| answer::own(&render::found(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
@@ -132,19 +132,17 @@ async fn run(
             },
         },
         FourTools::ListCapabilities => match arguments.into_capabilities() {
-            Ok(input) => operations
-                .list_capabilities(&input)
+            Ok(input) => Box::pin(operations.list_capabilities(&input))
                 .await
                 .map(|out| answer::own(&render::capabilities(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
         },
         FourTools::FetchResult => match arguments.into_fetch() {
-            Ok(input) => operations.fetch_result(cx, input).await.map(|out| answer::fetched(&out, is_modern)),
+            Ok(input) => Box::pin(operations.fetch_result(cx, input)).await.map(|out| answer::fetched(&out, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
         },
         FourTools::ExplainTool => match arguments.into_explain() {
-            Ok(input) => operations
-                .explain_tool(&input)
+            Ok(input) => Box::pin(operations.explain_tool(&input))
                 .await
                 .map(|out| answer::own(&render::explained(&out), Some(&out), false, is_modern)),
             Err(what) => return answer::own_failure(&what, is_modern),
@@ -156,7 +154,7 @@ async fn run(
 /// Keeps the feedback that came with a request, before anything is done.
 async fn take_feedback(operations: &Operations, arguments: &mut Arguments) -> Result<Option<FeedbackOutput>, String> {
     let Some(input) = arguments.take_feedback()? else { return Ok(None) };
-    let noted = operations.feedback(&input).await;
+    let noted = Box::pin(operations.feedback(&input)).await;
     noted.map(Some).map_err(|fault| format!("the feedback was not taken, and nothing ran: {}", fault.one_line()))
 }
 

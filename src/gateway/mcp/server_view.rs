@@ -107,7 +107,8 @@ pub(super) fn pass(
         return refuse(exchange, INTERNAL_ERROR, TOO_MANY, None);
     };
     let is_modern = asked.is_modern();
-    conversation.tasks.clone().spawn(async move {
+    // In a box, since a task is moved several times on its way to the runtime, and this one is large.
+    conversation.tasks.clone().spawn(Box::pin(async move {
         let Passed { server, method, members, is_idempotent } = passed;
         let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
         let operations = running.conversation.front.operations.clone();
@@ -120,7 +121,7 @@ pub(super) fn pass(
         }
         let answered = operations.forward(&running.cx, &forwarded).await;
         give(&mut running, answered, &method, is_modern, change);
-    });
+    }));
 }
 
 /// Gives a server's answer to the client, in his era's words.

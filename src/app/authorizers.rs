@@ -28,13 +28,16 @@ pub(super) fn authorizer(
         || server.late_env.has("Authorization")
         || server.late_env.has("authorization");
     let (store, refreshes) = (credentials(config), refreshes.clone());
-    let late = Late { server: server.clone(), store, refreshes, stored: OnceCell::new() };
+    let has_keys = !headers.is_empty() || !server.late_env.is_empty();
+    let late = Late { server: server.clone(), store, has_keys, refreshes, stored: OnceCell::new() };
     (!has_own).then(|| Arc::new(late) as Arc<dyn Authorizer>)
 }
 
 struct Late {
     server: ServerConfig,
     store: Store,
+    /// Its entry has headers, which may be keys.
+    has_keys: bool,
     refreshes: TaskTracker,
     stored: OnceCell<StoredAuthorizer>,
 }
@@ -69,6 +72,12 @@ impl Authorizer for Late {
         &'a self,
         challenge: &'a Challenge,
     ) -> Pin<Box<dyn Future<Output = Result<bool, AuthFault>> + Send + 'a>> {
-        Box::pin(async { self.stored().await?.refused(challenge).await })
+        Box::pin(async {
+            // A server that asks for no login, and is given a key of its entry, wants another key.
+            if challenge.www_authenticate.is_none() && challenge.used.is_none() && self.has_keys {
+                return Ok(false);
+            }
+            self.stored().await?.refused(challenge).await
+        })
     }
 }

@@ -85,6 +85,8 @@ fn an_answer_is_json_and_what_is_told_before_makes_it_a_stream() {
 #[test]
 fn headers_that_say_another_thing_than_the_body_are_refused() {
     let served = Served::start(&fixture(), &[]);
+    // Its tools must be known: this view waits for them.
+    served.modern("/mcp/direct").ask_modern("tools/list", &json!({}));
     let mut client = served.modern("/mcp/s/fix");
     client.ask_modern("tools/list", &json!({}));
     let check = |client: &Http, params: Value, expected: (u16, i64)| {

@@ -120,7 +120,9 @@ pub(super) async fn post(way: &Arc<Way>, message: &Outgoing) -> Result<Posted, E
 
 /// 404 for a session that the server gave out means that it is over. Many say 400, and mean the same in words.
 fn is_session_lost(way: &Way, message: &Outgoing, refusal: &Refusal, error: Option<&RpcError>) -> bool {
-    if message.is_modern || message.method == "initialize" || way.session_id().is_none() {
+    // What was on its way when another message found out is refused for the same reason.
+    let had_session = way.session_id().is_some() || way.is_lost();
+    if message.is_modern || message.method == "initialize" || !had_session {
         return false;
     }
     let is_answer = error.is_some_and(|error| error.id.map(Kind::Request) == Some(message.kind));

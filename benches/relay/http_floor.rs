@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::floor::{Message, READ_BYTES, push};
 
+/// Requests that wait for the child's answer, by our id: theirs, and where it goes.
+type Waiting = RefCell<HashMap<u64, (String, oneshot::Sender<Vec<u8>>)>>;
+
 /// Serves until it is killed: a relay where the arguments name a program, else straight.
 pub(crate) fn run(args: Vec<String>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -111,7 +114,7 @@ fn result(arguments: &str) -> Vec<u8> {
 /// A server over pipes, and who waits for its answers.
 struct Relay {
     to_server: mpsc::UnboundedSender<Vec<u8>>,
-    waiting: Rc<RefCell<HashMap<u64, (String, oneshot::Sender<Vec<u8>>)>>>,
+    waiting: Rc<Waiting>,
     next_id: RefCell<u64>,
     _child: tokio::process::Child,
 }
@@ -173,7 +176,7 @@ impl Relay {
     }
 }
 
-fn give(line: &[u8], waiting: &RefCell<HashMap<u64, (String, oneshot::Sender<Vec<u8>>)>>) {
+fn give(line: &[u8], waiting: &Waiting) {
     let Ok(message) = serde_json::from_slice::<Message<'_>>(line) else { return };
     let Some(id) = message.id.and_then(|id| id.get().parse().ok()) else { return };
     let Some((theirs, sender)) = waiting.borrow_mut().remove(&id) else { return };

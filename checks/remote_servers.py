@@ -184,7 +184,7 @@ class Login:
         """What a call says, whether it works or not."""
         try:
             with self.peer() as peer:
-                return text_of(peer.call(tool, arguments or {"berries": 3}))
+                return text_of(peer.call(tool, {"berries": 3} if arguments is None else arguments))
         except RpcError as error:
             return str(error)
 

@@ -121,8 +121,14 @@ pub(super) async fn revoke(client: &Client, target: &Target, grant: &Grant) -> R
     // The refresh token first: by the standard its end is the end of the others too.
     for (token, hint) in refresh.into_iter().chain([(grant.access_token.as_str(), "access_token")]) {
         let form = [("token", token), ("token_type_hint", hint)];
-        let request = request(target, grant, endpoint, &form, Step::Revoke)?;
-        let (status, body) = send(client, target, request, Step::Revoke).await?;
+        let asked = request(target, grant, endpoint, &form, Step::Revoke)?;
+        let (mut status, mut body) = send(client, target, asked, Step::Revoke).await?;
+        if status == StatusCode::BAD_REQUEST && grant.client_secret.is_none() {
+            // Some issuers ask programs without a secret for an empty one.
+            let form = [form[0], form[1], ("client_secret", "")];
+            let asked = request(target, grant, endpoint, &form, Step::Revoke)?;
+            (status, body) = send(client, target, asked, Step::Revoke).await?;
+        }
         if !status.is_success() {
             return Err(refused(target, Step::Revoke, status, &serde_json::from_slice(&body).unwrap_or_default()));
         }

@@ -1,6 +1,7 @@
 //! The nouns of mcporch: servers, tools, calls and how sure we are. No input or output happens here, and nothing here
 //! knows where a value came from.
 
+mod access;
 mod confidence;
 mod effect;
 mod error_chain;
@@ -12,6 +13,7 @@ mod server_name;
 mod tests;
 mod tool;
 
+pub use access::{Scope, Surface};
 pub use confidence::Confidence;
 pub use effect::{Effect, EffectSource};
 pub use error_chain::error_chain;

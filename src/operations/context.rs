@@ -1,9 +1,11 @@
 //! What a verb knows of its caller.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::Surface;
 use crate::upstream::{Behind, ProgressSink};
 
 /// Which caller of several; callers of one process that share nothing have different ones.
@@ -19,6 +21,10 @@ pub struct OpContext {
     pub progress: Option<ProgressSink>,
     /// Who calls: what he was left to choose from is nobody else's.
     pub caller: CallerId,
+    /// What he is called in what is noted of the operation: the name of his key, say. `None` where there are no names.
+    pub who: Option<Arc<str>>,
+    /// Which way he came.
+    pub surface: Surface,
     /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
     pub is_anonymous: bool,
     /// Who owns what is kept for one who cannot be told apart otherwise: the same for all who show the same key.

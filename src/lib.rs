@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod history;
 pub mod index;
 pub mod isolation;
+pub mod keys;
 pub mod local_socket;
 pub mod oauth;
 pub mod operations;

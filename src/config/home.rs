@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: five folders, the history and the quarantine below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: five folders, the history, the quarantine and the API keys below one root. Invariant: the root is absolute. Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
@@ -65,6 +65,12 @@ impl Home {
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine.json")
+    }
+
+    /// `keys.json`: hashes of the API keys, and what their holders may do.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys.json")
     }
 
     /// `credentials/`: what logins at remote servers gave us, sealed.

@@ -78,7 +78,7 @@ pub async fn serve_daemon(
         options.log.clone(),
     ));
     let tasks = TaskTracker::new();
-    let address = http.as_ref().map(|http| http.address);
+    let addresses = http.as_ref().map(|http| http.addresses.clone()).unwrap_or_default();
     if let Some(http) = http {
         let until = (service.stop.clone(), service.end.clone());
         http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
@@ -86,14 +86,14 @@ pub async fn serve_daemon(
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);
     }
-    ready(Listening { http: address });
+    ready(Listening { http: addresses.clone() });
     let socket = options.place.socket();
-    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?address, "the daemon is ready");
+    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?addresses, "the daemon is ready");
 
     let hard = CancellationToken::new();
     let signals = tokio::spawn(signals.run(service.stop.clone(), hard.clone()));
     // Nothing starts it again for a client that comes over HTTP.
-    let idle_exit = (!options.stays && address.is_none()).then_some(config.settings.daemon.idle_exit);
+    let idle_exit = (!options.stays && addresses.is_empty()).then_some(config.settings.daemon.idle_exit);
     tokio::select! {
         () = listen(service.clone(), listener, tasks.clone()) => {}
         why = nobody_left(service.presence.subscribe(), idle_exit, || app.operations.keeps_servers()) => tracing::info!("{why}"),

@@ -15,37 +15,39 @@ use crate::gateway::mcp::{Front, Profiles};
 const DESCRIPTORS_BESIDE: u64 = 1024;
 
 /// What clients can connect to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Listening {
-    /// Where it listens for HTTP, with its real port.
-    pub http: Option<SocketAddr>,
+    /// Where it listens for HTTP, with the real ports, in the order of the settings.
+    pub http: Vec<SocketAddr>,
 }
 
-/// An address that is listened on, and who may come.
+/// The addresses that are listened on, and who may come.
 #[derive(Debug)]
 pub(super) struct Opened {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     access: Access,
-    /// The address, with its real port.
-    pub(super) address: SocketAddr,
+    /// The addresses, with their real ports.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 impl Opened {
-    /// Listens, if the settings say so.
+    /// Listens wherever the settings say so; `None`: nowhere.
     ///
     /// # Errors
-    /// When the address cannot be had, others could reach it without a key, or the keys cannot be read.
+    /// When one of the addresses cannot be had, others could reach it without a key, or the keys cannot be read.
     pub(super) async fn of(settings: &HttpSettings) -> Result<Option<Self>, Error> {
-        let Some(listen) = &settings.listen else { return Ok(None) };
-        let address = parse(listen)?;
-        let keys = settings.bearer_key_file.as_deref().map(Keys::read).transpose()?;
-        if !address.ip().to_canonical().is_loopback() && keys.is_none() {
-            return Err(Error::Open(address));
+        if settings.listen.is_empty() {
+            return Ok(None);
         }
-        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
-        let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
+        let keys = settings.bearer_key_file.as_deref().map(Keys::read).transpose()?;
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for listen in &settings.listen {
+            let (listener, address) = open(parse(listen)?, keys.is_some()).await?;
+            listeners.push(listener);
+            addresses.push(address);
+        }
         let (allowed_hosts, allowed_origins) = (settings.allowed_hosts.clone(), settings.allowed_origins.clone());
-        Ok(Some(Self { listener, access: Access { allowed_hosts, allowed_origins, keys }, address }))
+        Ok(Some(Self { listeners, access: Access { allowed_hosts, allowed_origins, keys }, addresses }))
     }
 
     /// Takes connections from now on, in `tasks`, until `stop`; `end` ends those that are left.
@@ -60,8 +62,20 @@ impl Opened {
         let limits = limits(config);
         make_room(limits.connections_max);
         let service = Service::new(front, profiles, limits, self.access, (stop, end), tasks.clone());
-        tasks.spawn(http::listen(service, self.listener));
+        for listener in self.listeners {
+            tasks.spawn(http::listen(service.clone(), listener));
+        }
     }
+}
+
+/// Listens on one address; what others can reach is open only for those who have a key.
+async fn open(address: SocketAddr, has_keys: bool) -> Result<(TcpListener, SocketAddr), Error> {
+    if !address.ip().to_canonical().is_loopback() && !has_keys {
+        return Err(Error::Open(address));
+    }
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
+    Ok((listener, address))
 }
 
 /// `ADDRESS:PORT`, `localhost:PORT` or `PORT`.

@@ -44,7 +44,7 @@ pub async fn serve_http(
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
     let tasks = TaskTracker::new();
-    let listening = Listening { http: Some(http.address) };
+    let listening = Listening { http: http.addresses.clone() };
     http.serve(config, front, profiles(config), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;

@@ -377,6 +377,10 @@ pub(super) fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
             let is_right = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
             (is_right, "a list of texts".to_owned())
         }
+        None if rule["anyOf"].is_array() => {
+            let is_list = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+            (is_list || value.is_string(), "a text or a list of texts".to_owned())
+        }
         _ => {
             let len_min = rule["minLength"].as_u64().unwrap_or_default();
             let is_right = value.as_str().is_some_and(|text| text.len() as u64 >= len_min);

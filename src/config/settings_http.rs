@@ -10,8 +10,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HttpFile {
-    /// Where the daemon listens, `ADDRESS:PORT`; empty does not listen.
-    pub(super) listen: String,
+    /// Where the daemon listens, `ADDRESS:PORT`, or a list of such; empty does not listen.
+    pub(super) listen: AddressesFile,
     /// File with the keys of clients, one on each line: `NAME:KEY` or `KEY`; empty asks for none.
     pub(super) bearer_key_file: String,
     /// Further names that the service may be called by, `HOST` or `HOST:PORT`.
@@ -44,11 +44,31 @@ pub(super) struct HttpFile {
     pub(super) keep_alive_s: u64,
 }
 
+/// One address or several.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum AddressesFile {
+    /// One; commas divide several.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+impl From<AddressesFile> for Vec<String> {
+    fn from(file: AddressesFile) -> Self {
+        let said = match file {
+            AddressesFile::Text(text) => text.split(',').map(str::to_owned).collect(),
+            AddressesFile::List(list) => list,
+        };
+        said.iter().map(|address| address.trim().to_owned()).filter(|address| !address.is_empty()).collect()
+    }
+}
+
 /// `[http]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Where the daemon listens; `None` does not.
-    pub listen: Option<String>,
+    /// Where the daemon listens; nowhere when empty.
+    pub listen: Vec<String>,
     /// File with the keys of clients; `None` asks for none.
     pub bearer_key_file: Option<PathBuf>,
     /// Further names that the service may be called by.
@@ -77,7 +97,7 @@ impl From<HttpFile> for HttpSettings {
     fn from(file: HttpFile) -> Self {
         let seconds = Duration::from_secs;
         Self {
-            listen: Some(file.listen.trim().to_owned()).filter(|listen| !listen.is_empty()),
+            listen: file.listen.into(),
             bearer_key_file: Some(file.bearer_key_file).filter(|file| !file.is_empty()).map(PathBuf::from),
             allowed_hosts: file.allowed_hosts,
             allowed_origins: file.allowed_origins,

@@ -77,6 +77,8 @@ pub struct Service {
     pub(super) routed: Arc<Profile>,
     stop: CancellationToken,
     streams: OpenStreams,
+    /// Places for connections, of all listeners together.
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Service {
@@ -86,8 +88,8 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// A service without connections. `stop` ends the taking of requests, `end` everything. What runs is in `tasks`, which the
-    /// caller awaits.
+    /// A service without connections, for any number of listeners. `stop` ends the taking of requests, `end` everything. What runs
+    /// is in `tasks`, which the caller awaits.
     #[must_use]
     pub fn new(
         front: Arc<Front>,
@@ -97,7 +99,7 @@ impl Service {
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let service = Arc::new(Self {
             front,
             profiles,
             limits,
@@ -110,7 +112,10 @@ impl Service {
             routed: Arc::default(),
             stop,
             streams: Arc::default(),
-        })
+            places: Arc::new(Semaphore::new(limits.connections_max)),
+        });
+        service.tasks.spawn(sweep(service.clone()));
+        service
     }
 
     /// Takes a place among the open streams of one client; `None` when he has too many.
@@ -161,15 +166,13 @@ impl Drop for Counted {
 ///
 /// Cancel safe.
 pub async fn listen(service: Arc<Service>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(service.limits.connections_max));
-    service.tasks.spawn(sweep(service.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = service.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, from)) => match room.clone().try_acquire_owned() {
+            Ok((stream, from)) => match service.places.clone().try_acquire_owned() {
                 Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, from, place))),
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },

@@ -17,6 +17,7 @@ pub mod history;
 pub mod index;
 pub mod isolation;
 pub mod local_socket;
+pub mod monitor;
 pub mod oauth;
 pub mod operations;
 pub mod reconcile;

@@ -18,6 +18,7 @@ pub mod index;
 pub mod isolation;
 pub mod keys;
 pub mod local_socket;
+pub mod monitor;
 pub mod oauth;
 pub mod operations;
 pub mod reconcile;

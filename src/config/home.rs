@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: five folders, the history, the quarantine and the API keys below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: six folders, the history, the samples, the quarantine and the API keys below one root. Invariant: the root is absolute.
+/// Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
@@ -53,6 +54,12 @@ impl Home {
     #[must_use]
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
+    }
+
+    /// `monitor.db`: what servers used. Deleting it costs the curves of the past alone.
+    #[must_use]
+    pub fn monitor(&self) -> PathBuf {
+        self.root.join("monitor.db")
     }
 
     /// `history.db`: what was asked, and what was learned from it. Unlike the index it cannot be had again.

@@ -24,6 +24,7 @@ mod learned_tests;
 mod list_capabilities;
 mod list_learned;
 mod mend_params;
+mod observed;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -112,6 +113,7 @@ pub struct Operations {
     answered: answered::Answered,
     reload: OnceLock<Reload>,
     large: OnceLock<large_result::LargeResults>,
+    observers: observed::Observers,
 }
 
 impl fmt::Debug for Operations {
@@ -147,6 +149,7 @@ impl Operations {
             answered: answered::Answered::default(),
             reload: OnceLock::new(),
             large: OnceLock::new(),
+            observers: observed::Observers::default(),
         }
     }
 

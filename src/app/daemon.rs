@@ -78,7 +78,8 @@ pub async fn serve_daemon(
         options.log.clone(),
     ));
     let tasks = TaskTracker::new();
-    let addresses = http.as_ref().map(|http| http.addresses.clone()).unwrap_or_default();
+    let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
+    let addresses = listening.http.clone();
     if let Some(http) = http {
         let until = (service.stop.clone(), service.end.clone());
         http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
@@ -86,7 +87,7 @@ pub async fn serve_daemon(
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);
     }
-    ready(Listening { http: addresses.clone() });
+    ready(listening);
     let socket = options.place.socket();
     tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?addresses, "the daemon is ready");
 
@@ -121,7 +122,7 @@ pub async fn serve_daemon(
 
 /// Listens for HTTP clients. A daemon that was not started for them serves the others without.
 async fn open_http(config: &Config, is_needed: bool) -> Result<Option<Opened>, Error> {
-    match Opened::of(&config.settings.http).await {
+    match Opened::of(config).await {
         Ok(opened) => Ok(opened),
         Err(fault) if is_needed => Err(fault.into()),
         Err(fault) => {

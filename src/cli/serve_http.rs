@@ -22,9 +22,15 @@ pub(super) struct ServeArgs {
     /// Where to listen, ADDRESS:PORT or PORT, 0 is any free one; repeatable [default: http.listen of the settings, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     http: Vec<String>,
-    /// File with the keys of clients, one on each line: NAME:KEY or KEY
+    /// File with keys that were not made by `mcporch keys`, one on each line: NAME:KEY or KEY
     #[arg(long, value_name = "FILE")]
     bearer_key_file: Option<PathBuf>,
+    /// Serve by HTTPS with this certificate (and its chain), PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// A further name that this machine is called by; repeatable
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
@@ -44,6 +50,9 @@ impl ServeArgs {
             http.listen.push(USUAL.to_owned());
         }
         http.bearer_key_file = self.bearer_key_file.clone().or(http.bearer_key_file.take());
+        if self.tls_cert.is_some() {
+            (http.tls_cert, http.tls_key) = (self.tls_cert.clone(), self.tls_key.clone());
+        }
         http.allowed_hosts.extend(self.allow_host.iter().cloned());
         http.allowed_origins.extend(self.allow_origin.iter().cloned());
     }
@@ -74,7 +83,8 @@ pub(super) fn teller(config: &Config, is_json: bool) -> impl FnOnce(Listening) +
 
 /// Says where clients find it.
 fn tell(listening: &Listening, profiles: &[String], is_json: bool) {
-    let bases: Vec<String> = listening.http.iter().map(|address| format!("http://{address}/mcp")).collect();
+    let scheme = if listening.has_tls { "https" } else { "http" };
+    let bases: Vec<String> = listening.http.iter().map(|address| format!("{scheme}://{address}/mcp")).collect();
     let Some(base) = bases.first() else { return };
     if is_json {
         let told = json!({"url": base, "urls": bases, "pid": std::process::id()});

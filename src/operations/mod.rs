@@ -26,6 +26,7 @@ mod list_learned;
 mod list_tools;
 mod look_at_servers;
 mod mend_params;
+mod observed;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -116,6 +117,7 @@ pub struct Operations {
     answered: answered::Answered,
     reload: OnceLock<Reload>,
     large: OnceLock<large_result::LargeResults>,
+    observers: observed::Observers,
 }
 
 impl fmt::Debug for Operations {
@@ -151,6 +153,7 @@ impl Operations {
             answered: answered::Answered::default(),
             reload: OnceLock::new(),
             large: OnceLock::new(),
+            observers: observed::Observers::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::config::{Config, HttpSettings};
 use crate::domain::Moment;
 use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Tls};
 use crate::gateway::mcp::{Front, Profiles};
+use crate::gateway::verbs::Verbs;
 use crate::keys::{KeyFile, KeyRing};
 
 use super::now_ms;
@@ -75,14 +76,14 @@ impl Opened {
     pub(super) fn serve(
         self,
         config: &Config,
-        front: Arc<Front>,
+        (front, verbs): (Arc<Front>, Arc<Verbs>),
         profiles: Profiles,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: &TaskTracker,
     ) {
         let limits = limits(config);
         make_room(limits.connections_max);
-        let service = Service::new(front, profiles, limits, self.access, (stop, end), tasks.clone());
+        let service = Service::new(front, verbs, profiles, limits, self.access, (stop, end), tasks.clone());
         for listener in self.listeners {
             tasks.spawn(http::listen(service.clone(), listener));
         }

@@ -5,4 +5,5 @@ pub mod http;
 #[cfg(unix)]
 pub mod local;
 pub mod mcp;
+mod rest;
 pub mod verbs;

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
+use crate::gateway::verbs::Verbs;
 
 use super::Access;
 use super::answer::{Reply, busy};
@@ -71,14 +72,16 @@ type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 
 /// Shared by all connections.
 pub struct Service {
-    pub(super) front: Arc<Front>,
+    pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
     pub(super) profiles: Profiles,
-    pub(super) limits: Limits,
-    pub(super) access: Access,
-    pub(super) end: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(in crate::gateway) limits: Limits,
+    pub(in crate::gateway) access: Access,
+    pub(in crate::gateway) end: CancellationToken,
+    pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
     stop: CancellationToken,
@@ -99,6 +102,7 @@ impl Service {
     #[must_use]
     pub fn new(
         front: Arc<Front>,
+        verbs: Arc<Verbs>,
         profiles: Profiles,
         limits: Limits,
         access: Access,
@@ -107,6 +111,7 @@ impl Service {
     ) -> Arc<Self> {
         let service = Arc::new(Self {
             front,
+            verbs,
             profiles,
             limits,
             access,

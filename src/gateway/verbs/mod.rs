@@ -11,8 +11,8 @@ mod orders;
 mod outputs;
 mod raw;
 mod run_tools;
-mod shape;
 mod seeds;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -65,6 +65,15 @@ pub struct Named {
     pub is_error: bool,
 }
 
+impl Named {
+    /// As older programs read it: `{"result": …}`, and `"is_error": true` beside it where the tool says so.
+    #[must_use]
+    pub fn into_json(self) -> RawJson {
+        let is_error = if self.is_error { ",\"is_error\":true" } else { "" };
+        RawJson::known(format!("{{\"result\":{}{is_error}}}", self.result.as_str()))
+    }
+}
+
 impl Verbs {
     /// The verbs over these operations.
     #[must_use]
@@ -115,11 +124,7 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        if !caller.scope.covers(verb.scope) {
-            let (name, needed, has) = (verb.name, verb.scope, caller.scope);
-            let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
-            return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-        }
+        caller.may(verb)?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
         (verb.run)(self, Asked { cx, caller }, input).await
@@ -139,11 +144,7 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                if !caller.scope.covers(verb.scope) {
-                    let (needed, has) = (verb.scope, caller.scope);
-                    let what = format!("running tools needs the scope {needed}, and this key has {has}");
-                    return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-                }
+                caller.may(verb)?;
                 run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
             }
         }

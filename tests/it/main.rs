@@ -20,6 +20,8 @@ mod isolation;
 mod learning;
 mod protocol;
 mod remote;
+#[cfg(unix)]
+mod rest;
 mod results;
 mod routing;
 mod secrets;

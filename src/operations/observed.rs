@@ -19,7 +19,7 @@ impl fmt::Debug for Observers {
 }
 
 impl Observers {
-    fn each(&self, tell: impl Fn(&dyn Observer)) {
+    pub(super) fn each(&self, tell: impl Fn(&dyn Observer)) {
         for observer in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
             tell(observer.as_ref());
         }

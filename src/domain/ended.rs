@@ -242,9 +242,6 @@ impl Stage {
 /// Who is told of every operation. It is told on the path of the call, so it must return within microseconds, never wait and
 /// never panic.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// An operation has begun that will be told of when it ends, be it that nobody waits for it any more.
-    fn began(&self) {}
-
     /// An operation has ended.
     fn ended(&self, ended: &Ended<'_>);
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::alerts::Alerts;
+use crate::audit;
 use crate::catalog::{Catalog, ServerKey};
 use crate::config::{
     CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
@@ -54,6 +55,8 @@ pub struct App {
     pub alerts: Arc<Alerts>,
     /// What goes on, for those who look.
     pub monitor: Arc<Monitor>,
+    /// Who did what, where that is kept.
+    pub audit: Option<audit::Log>,
     pub(super) pool: Arc<Pool>,
     results: Arc<Results>,
     catalog: Arc<Catalog>,
@@ -128,6 +131,11 @@ impl App {
         if settings.monitor.enabled {
             operations.observe_with(monitor.clone());
         }
+        let (audit, audit_fault) = care::audit(config, &monitor);
+        warnings.extend(audit_fault);
+        if let Some(audit) = &audit {
+            operations.observe_with(Arc::new(audit.clone()));
+        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -138,6 +146,7 @@ impl App {
             server_logs,
             alerts,
             monitor,
+            audit,
             pool,
             catalog: kept_catalog,
             history,
@@ -190,6 +199,9 @@ impl App {
         self.results.clear();
         if let Some(history) = &self.history {
             history.stop().await;
+        }
+        if let Some(audit) = self.audit.clone() {
+            let _closed = tokio::task::spawn_blocking(move || audit.close()).await;
         }
         // The last, so that what the end of a server gives to tell is told.
         self.alerts.stop().await;

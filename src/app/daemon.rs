@@ -80,7 +80,8 @@ pub async fn serve_daemon(
     let tasks = TaskTracker::new();
     let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
     let addresses = listening.http.clone();
-    if let Some(http) = http {
+    if let Some(mut http) = http {
+        http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());
         http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
     }

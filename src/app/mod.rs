@@ -25,7 +25,7 @@ mod serve_http;
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;
 pub use build::App;
-pub use care::alerts;
+pub use care::{alerts, audit_options};
 pub use clock::now_ms;
 #[cfg(unix)]
 pub use daemon::{DaemonOptions, serve_daemon};

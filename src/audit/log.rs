@@ -14,6 +14,7 @@ use crate::domain::error_chain;
 use super::Error;
 use super::entry::{Entry, Event};
 use super::flood::Flood;
+use super::page::{Filter, Page, page};
 use super::writer::Writer;
 
 /// After the first event of a batch: what comes in that time is written and synced together. One sync takes about as long.
@@ -74,19 +75,24 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    /// Starts the thread. Blocks for making the folder. `now` is the wall clock, in milliseconds since 1970.
+    /// Starts the thread. `now` is the wall clock, in milliseconds since 1970. A folder that cannot be had is tried again, as a disk
+    /// that is full is. Where the log is required it is tried at once, which blocks for making a folder.
     ///
     /// # Errors
-    /// When the folder cannot be had, or the thread.
+    /// When there is no thread to be had.
     pub fn start(options: Options, now: fn() -> i64, told: Option<Told>) -> Result<Self, Error> {
-        let writer = Writer::open(options.clone())?;
+        let mut writer = Writer::new(options.clone());
+        let tried = if options.is_required { writer.try_out() } else { Ok(()) };
+        if let Err(fault) = &tried {
+            tracing::error!(error = error_chain(fault), "nothing runs: the audit log cannot be written");
+        }
         let shared = Arc::new(Shared {
             options,
             now,
             waiting: Mutex::default(),
             has_come: Condvar::new(),
             lost: AtomicU64::new(0),
-            is_able: AtomicBool::new(true),
+            is_able: AtomicBool::new(tried.is_ok()),
         });
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new().name("audit".to_owned());
@@ -133,6 +139,18 @@ impl Log {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// As [`super::page`], from a thread that may block. What was recorded in the last hundredth of a second may be missing.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub async fn page(&self, filter: Filter, before: Option<u64>, limit: usize) -> Result<Page, Error> {
+        let folder = self.shared.options.folder.clone();
+        let read = tokio::task::spawn_blocking(move || page(&folder, &filter, before, limit));
+        read.await.map_err(|_| Error::Broken)?
     }
 
     /// Writes what waits and ends the thread; what comes later is lost. Blocks for the disk.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::sandbox::SandboxSettings;
+use super::settings_audit::AuditSettings;
 use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
@@ -51,6 +52,8 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// Serving over HTTP.
     pub http: HttpSettings,
+    /// Who did what.
+    pub audit: AuditSettings,
     /// The log.
     pub log: LogSettings,
     /// The logs of servers.
@@ -404,6 +407,7 @@ impl From<SettingsFile> for Settings {
             learning: file.learning.into(),
             daemon: file.daemon.into(),
             http: file.http.into(),
+            audit: file.audit.into(),
             log: file.log.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),

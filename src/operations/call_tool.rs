@@ -100,6 +100,7 @@ impl Operations {
 
     /// Sends a checked call.
     pub(super) async fn send(&self, cx: &OpContext, tool: &Tool, arguments: &str) -> Result<Outcome, Error> {
+        self.check_can_be_noted()?;
         let call = Call {
             server: &tool.key.server,
             tool: &tool.key.tool,

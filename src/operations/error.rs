@@ -34,6 +34,11 @@ pub enum Error {
     /// The write path failed.
     #[error(transparent)]
     Index(#[from] reconcile::Error),
+    /// What runs has to be written down first, and cannot be.
+    #[error(
+        "nothing runs while the audit log cannot be written (audit.required): its disk may be full; mcporch's own log says why"
+    )]
+    NotRecorded,
     /// A worker thread panicked; the log has the place.
     #[error("{doing} broke off: a fault inside mcporch; please report it with the log")]
     Broken {

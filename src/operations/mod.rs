@@ -27,6 +27,7 @@ mod list_tools;
 mod look_at_servers;
 mod mend_params;
 mod observed;
+mod order;
 mod plans;
 mod rebuild_index;
 mod record_route;

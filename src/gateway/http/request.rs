@@ -36,7 +36,7 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     let authority = parts.uri.authority().map(Authority::as_str);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends.here) {
+    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends) {
         Ok(()) => {
             let mut response = match view {
                 Some(view) => mcp(service, view, &parts, body, ends).await,
@@ -60,10 +60,11 @@ async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, 
         return cors::preflight(&parts.headers);
     }
     let visitor = service.access.visitor(&parts.headers, ends);
-    let principal = match visitor.and_then(|visitor| visitor.needs(Scope::Caller).map(|()| visitor.who)) {
-        Ok(principal) => principal,
-        Err(refusal) => return keep_out(refusal),
-    };
+    let principal =
+        match visitor.and_then(|visitor| service.access.needs(&visitor, Scope::Caller).map(|()| visitor.who)) {
+            Ok(principal) => principal,
+            Err(refusal) => return keep_out(refusal),
+        };
     let profile = match find_profile(service, view) {
         Ok(profile) => profile,
         Err(why) => return unknown(service, &why),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -87,6 +88,8 @@ pub struct Caller {
     pub principal: Arc<str>,
     /// Which way he came.
     pub surface: Surface,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
 }
 
 /// One client.
@@ -487,9 +490,19 @@ impl Conversation {
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
         let principal = principal_number(&self.caller.principal);
-        let (who, surface) = (Some(self.caller.principal.clone()), self.caller.surface);
-        let cx =
-            OpContext { cancel, progress, caller, who, surface, is_anonymous, principal, behind, inline_bytes_max };
+        let (who, surface, from) = (Some(self.caller.principal.clone()), self.caller.surface, self.caller.from);
+        let cx = OpContext {
+            cancel,
+            progress,
+            caller,
+            who,
+            surface,
+            from,
+            is_anonymous,
+            principal,
+            behind,
+            inline_bytes_max,
+        };
         (cx, exchange)
     }
 

@@ -182,6 +182,7 @@ impl From<Error> for Fault {
                 kind => (kind, None),
             },
             Error::Index(_) => (FaultKind::Unavailable, None),
+            Error::NotRecorded => (FaultKind::Unavailable, None),
             Error::Broken { .. } => (FaultKind::Internal, None),
         };
         Self { kind, detail, errors: Vec::new(), retry_after_s }

@@ -16,7 +16,8 @@ pub(super) async fn find(verbs: &Verbs, asked: Asked<'_>, input: Find) -> Result
         Some(FindDetail::Full) => Detail::Full,
         Some(FindDetail::Brief) | None => Detail::Brief,
     };
-    let input = FindInput { query: input.query, limit: input.limit, detail, caller: asked.cx.caller };
+    let (who, surface) = (asked.cx.who.clone(), asked.cx.surface);
+    let input = FindInput { query: input.query, limit: input.limit, detail, caller: asked.cx.caller, who, surface };
     Ok(verbs.operations.find_tool(&input).await?)
 }
 

@@ -94,6 +94,7 @@ impl Verbs {
         if !caller.scope.covers(verb.scope) {
             let (name, needed, has) = (verb.name, verb.scope, caller.scope);
             let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
+            self.operations.tell_refused(cx, name, FaultKind::ScopeTooSmall.slug());
             return Err(Fault::new(FaultKind::ScopeTooSmall, what));
         }
         let input = shape::object(input)?;
@@ -118,6 +119,7 @@ impl Verbs {
                 if !caller.scope.covers(verb.scope) {
                     let (needed, has) = (verb.scope, caller.scope);
                     let what = format!("running tools needs the scope {needed}, and this key has {has}");
+                    self.operations.tell_refused(cx, "call", FaultKind::ScopeTooSmall.slug());
                     return Err(Fault::new(FaultKind::ScopeTooSmall, what));
                 }
                 run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await

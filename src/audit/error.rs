@@ -18,9 +18,6 @@ pub enum Error {
     /// The thread that writes it could not be started.
     #[error("the thread that writes the audit log could not be started")]
     Thread(#[source] std::io::Error),
-    /// A worker thread panicked; the log of mcporch has the place.
-    #[error("reading the audit log broke off: a fault inside mcporch; please report it with the log")]
-    Broken,
 }
 
 /// Names what failed, and where.

@@ -14,7 +14,6 @@ use crate::domain::error_chain;
 use super::Error;
 use super::entry::{Entry, Event};
 use super::flood::Flood;
-use super::page::{Filter, Page, page};
 use super::writer::Writer;
 
 /// After the first event of a batch: what comes in that time is written and synced together. One sync takes about as long.
@@ -139,18 +138,6 @@ impl Log {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.shared.options
-    }
-
-    /// As [`super::page`], from a thread that may block. What was recorded in the last hundredth of a second may be missing.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub async fn page(&self, filter: Filter, before: Option<u64>, limit: usize) -> Result<Page, Error> {
-        let folder = self.shared.options.folder.clone();
-        let read = tokio::task::spawn_blocking(move || page(&folder, &filter, before, limit));
-        read.await.map_err(|_| Error::Broken)?
     }
 
     /// Writes what waits and ends the thread; what comes later is lost. Blocks for the disk.

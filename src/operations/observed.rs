@@ -240,6 +240,7 @@ impl<'a> Watch<'a> {
             | Error::History(_)
             | Error::Results(_)
             | Error::Index(_)
+            | Error::Log(_)
             | Error::NotRecorded
             | Error::Broken { .. } => CallOutcome::Failed,
         };
@@ -307,7 +308,7 @@ fn kind(fault: &Error) -> &'static str {
         Error::NotFound { .. } => "not_found",
         Error::Server(fault) => kind_of_server(fault),
         Error::NotRecorded => "not_recorded",
-        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Broken { .. } => "internal",
+        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Log(_) | Error::Broken { .. } => "internal",
     }
 }
 

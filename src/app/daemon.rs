@@ -82,7 +82,7 @@ pub async fn serve_daemon(
     let addresses = listening.http.clone();
     if let Some(http) = http {
         let until = (service.stop.clone(), service.end.clone());
-        http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
+        http.serve(config, &app, (service.front.clone(), service.profiles.clone()), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);

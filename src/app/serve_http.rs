@@ -45,7 +45,7 @@ pub async fn serve_http(
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
     let tasks = TaskTracker::new();
     let listening = http.listening();
-    http.serve(config, front, profiles(config), (stop.clone(), end.clone()), &tasks);
+    http.serve(config, &app, (front, profiles(config)), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

@@ -17,6 +17,7 @@ use super::settings_file::{
 use super::settings_http::HttpSettings;
 use super::settings_monitor::MonitorSettings;
 use super::settings_results::ResultsSettings;
+use super::settings_websocket::WebsocketSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// Serving over HTTP.
     pub http: HttpSettings,
+    /// Clients over WebSocket, and those who follow events.
+    pub websocket: WebsocketSettings,
     /// The log.
     pub log: LogSettings,
     /// The logs of servers.
@@ -404,6 +407,7 @@ impl From<SettingsFile> for Settings {
             learning: file.learning.into(),
             daemon: file.daemon.into(),
             http: file.http.into(),
+            websocket: file.websocket.into(),
             log: file.log.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),

@@ -12,6 +12,7 @@ use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
 use super::settings_monitor::MonitorFile;
 use super::settings_results::ResultsFile;
+use super::settings_websocket::WebsocketFile;
 use super::{layers, profiles, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
@@ -49,6 +50,8 @@ pub(super) struct SettingsFile {
     pub(super) daemon: DaemonFile,
     /// Serving clients over HTTP.
     pub(super) http: HttpFile,
+    /// Clients over WebSocket, and those who follow events.
+    pub(super) websocket: WebsocketFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
     /// What is kept of each server's stderr and of its story.

@@ -34,6 +34,8 @@ pub struct Options {
     pub keep_days: u32,
     /// Events that wait for the disk; more are dropped and counted.
     pub queue_len: usize,
+    /// Nothing runs while the log cannot be written.
+    pub is_required: bool,
 }
 
 /// Gets what was written, in its order: for those who watch. Called on the thread that writes; it must not wait.

@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::domain::Surface;
 use crate::operations::{Advice, ExecuteInput, ExecuteOutput, OpContext, RouteInfo, StepState, StepsOutput};
 
 use super::exit_code::{self, Exit};
@@ -77,7 +78,7 @@ async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
     let app = prepare::app_with_tools(&config).await?;
     #[cfg(unix)]
     super::thin::call_through_daemon(global, &config, &app.operations);
-    let cx = OpContext::default();
+    let cx = OpContext { surface: Surface::Cli, ..OpContext::default() };
     let output = tokio::select! {
         output = app.operations.execute(&cx, input) => output,
         _ = tokio::signal::ctrl_c() => {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::domain::{ServerName, Tool};
+use crate::domain::{ServerName, Stage, Tool};
 use crate::reconcile::Known;
 use crate::supervisor::{Call, Outcome};
 
@@ -83,7 +84,9 @@ impl Operations {
         if !params.is_object() {
             return Checked::Problems(vec![format!("params must be an object, not {}", kind_of(params))]);
         }
+        let began = Instant::now();
         let problems = self.validators.problems(tool, params);
+        self.observers.passed(Stage::Check, began);
         if problems.is_empty() {
             return Checked::Fit(Cow::Borrowed(params), Vec::new());
         }
@@ -107,7 +110,9 @@ impl Operations {
             cancel: cx.cancel.clone(),
             behind: cx.behind.clone(),
         };
+        let began = Instant::now();
         let ended = self.pool.call(&call).await;
+        self.observers.passed(Stage::Call, began);
         self.answered.note(&tool.key.server);
         Ok(ended?)
     }

@@ -2,10 +2,11 @@
 
 use tokio::sync::broadcast;
 
-use crate::domain::ServerName;
+use crate::domain::{CallParams, ServerName, Verb};
 use crate::supervisor::{Request, SubscribedAt, Told};
 use crate::upstream::{Answer, Hello};
 
+use super::observed::Watch;
 use super::{Error, OpContext, Operations};
 
 /// One request to one server.
@@ -19,6 +20,8 @@ pub struct Forwarded<'a> {
     pub members: &'a str,
     /// May it be tried again after a failure in the middle? Asking for lists and contents may.
     pub is_idempotent: bool,
+    /// The tool, where one is called.
+    pub tool: Option<&'a str>,
 }
 
 impl Operations {
@@ -29,8 +32,12 @@ impl Operations {
     /// # Errors
     /// [`Error::Server`]: no answer came.
     pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
-        let ended = self.pool.request(&request(cx, asked)).await;
+        let watch = asked.tool.map(|tool| (tool, Watch::begin(self, Verb::Forward, cx)));
+        let ended = self.pool.request(&request(cx, asked)).await.map_err(Error::from);
         self.answered.note(asked.server);
+        if let Some((tool, watch)) = watch {
+            watch.called(cx, (asked.server.as_str(), tool), CallParams::Members(asked.members), &ended);
+        }
         Ok(ended?.answer)
     }
 
@@ -51,7 +58,7 @@ impl Operations {
     pub async fn subscribe(&self, cx: &OpContext, at: &SubscribedAt, uri: &str) -> Result<Answer, Error> {
         let members = format!("\"uri\":{}", serde_json::Value::from(uri));
         let method = "resources/subscribe";
-        let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true };
+        let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true, tool: None };
         let ended = self.pool.request_at(at, &request(cx, &asked)).await;
         self.answered.note(at.server());
         Ok(ended?.answer)

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ServerName, did_you_mean, error_chain};
+use crate::domain::{CallParams, ServerName, Verb, did_you_mean, error_chain};
 use crate::supervisor::{Applied, Call, CallElsewhere, ServerState, ServerStatus};
 
+use super::observed::Watch;
 use super::{CallerId, Error, OpContext, Operations};
 
 /// Which servers are meant; nothing said means all.
@@ -99,7 +100,10 @@ impl Operations {
             cancel: cx.cancel.clone(),
             behind: cx.behind.clone(),
         };
-        let outcome = self.pool.call(&call).await?;
+        let watch = Watch::begin(self, Verb::Relay, cx);
+        let ended = self.pool.call(&call).await.map_err(Error::from);
+        watch.called(cx, (&asked.server, &asked.tool), CallParams::Raw(&asked.arguments), &ended);
+        let outcome = ended?;
         let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;
         Ok(result.to_owned())
     }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
+use crate::domain::Surface;
 use crate::local_socket::{Ask, Failure, News, Told, line};
 use crate::operations::{Error, OpContext};
 use crate::wire::{Line, LineReader};
@@ -82,7 +83,8 @@ async fn answer(service: &Service, ask: &Ask, news: &mut OwnedWriteHalf) -> Resu
         "stop" => told(service.operations.stop_servers(&params(ask)?).await),
         "restart" => told(service.operations.restart_servers(&params(ask)?).await),
         "call" => {
-            let relayed = service.operations.relay(&OpContext::default(), &params(ask)?).await;
+            let cx = OpContext { surface: Surface::Cli, ..OpContext::default() };
+            let relayed = service.operations.relay(&cx, &params(ask)?).await;
             relayed.map(|result| json!({"result": result})).map_err(|fault| failed(&fault))
         }
         "quarantine" => {

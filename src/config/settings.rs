@@ -336,6 +336,10 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Absolute path of a file to append to; `None` is stderr.
     pub file: Option<PathBuf>,
+    /// Longest file, in bytes.
+    pub file_bytes_max: u64,
+    /// Files that are kept, the one that is written included.
+    pub files_max: u32,
 }
 
 /// How much is told; each level contains those above it.
@@ -585,7 +589,13 @@ impl From<DaemonFile> for DaemonSettings {
 
 impl From<LogFile> for LogSettings {
     fn from(file: LogFile) -> Self {
-        Self { level: file.level, format: file.format, file: path(file.file) }
+        Self {
+            level: file.level,
+            format: file.format,
+            file: path(file.file),
+            file_bytes_max: file.file_bytes_max,
+            files_max: file.files_max,
+        }
     }
 }
 

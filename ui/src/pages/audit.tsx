@@ -72,7 +72,7 @@ export function Audit() {
         ) : loaded.data.entries.length === 0 ? (
           <Empty>No entry is like that.</Empty>
         ) : (
-          <div class="scroll" tabIndex={0} role="region" aria-labelledby="audit-title">
+          <div class="scroll" tabIndex={0} role="group" aria-labelledby="audit-title">
             <table class="wide">
               <thead>
                 <tr>

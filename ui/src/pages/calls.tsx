@@ -157,7 +157,7 @@ export function CallsTable({ fixed }: { fixed: Partial<Filter> }) {
         ) : rows.length === 0 ? (
           <Empty>No call is like that, or none was made yet.</Empty>
         ) : (
-          <div class="scroll" tabIndex={0} role="region" aria-labelledby="calls-title">
+          <div class="scroll" tabIndex={0} role="group" aria-labelledby="calls-title">
             <table class="calls wide">
               <thead>
                 <tr>

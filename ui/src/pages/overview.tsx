@@ -8,7 +8,7 @@ import { Spark } from '../parts/spark';
 import { Waiting } from '../parts/load';
 import { Empty, OutcomeWord, Panel, Plain, StateWord, Time } from '../parts/words';
 import { serverAddress } from '../route';
-import { brief, bytes, count, percent, rate, span } from '../text';
+import { brief, bytes, count, percent, rate, span, withoutColours } from '../text';
 import type { ServerState, ServerStatus } from '../types';
 
 /** Cards that are drawn at once; more are a button away. */
@@ -140,7 +140,7 @@ function Totals({ all }: { all: ServerStatus[] }) {
   const now = tick.value;
   const known = status.value;
   const running = all.filter((one) => one.state === 'ready' || one.state === 'degraded').length;
-  const bad = all.filter((one) => TROUBLE.has(one.state)).length;
+  const bad = all.filter((one) => inGroup(one, 'trouble')).length;
   const memory = total.memory.last();
   return (
     <dl class="tiles" aria-label="Totals">
@@ -178,18 +178,18 @@ function Card({ server }: { server: ServerStatus }) {
         <StateWord state={server.state} />
       </div>
       <p class="card-about">{server.about === undefined || server.about === '' ? <span class="quiet">{toolsOf(server)}</span> : <Plain text={server.about} />}</p>
-      <dl class="card-numbers">
+      <div class="card-numbers">
         <div>
-          <dt>CPU</dt>
-          <dd>{percent(server.cpu_percent)}</dd>
+          <span class="quiet">CPU</span>
+          <b>{percent(server.cpu_percent)}</b>
           <Spark values={mine.cpu.values()} label={`CPU of ${server.server}`} format={percent} tone="cpu" least={5} />
         </div>
         <div>
-          <dt>Memory</dt>
-          <dd>{bytes(server.memory_bytes)}</dd>
+          <span class="quiet">Memory</span>
+          <b>{bytes(server.memory_bytes)}</b>
           <Spark values={mine.memory.values()} label={`Memory of ${server.server}`} format={bytes} tone="memory" least={1e6} />
         </div>
-      </dl>
+      </div>
       <p class="card-facts">
         <span>
           <b>{rate(lastOf(mine))}</b> calls
@@ -213,7 +213,7 @@ function Card({ server }: { server: ServerStatus }) {
       </p>
       {server.fault !== null && server.fault !== undefined && server.fault !== '' && (
         <p class="card-fault" title="why it is as it is">
-          <Plain text={server.fault} />
+          <Plain text={withoutColours(server.fault)} />
         </p>
       )}
       {server.warnings.map((warning) => (

@@ -217,7 +217,7 @@ function RankedPanel({ found }: { found: Inspected }) {
           </ol>
           <details>
             <summary>The numbers</summary>
-            <div class="scroll" tabIndex={0} role="region" aria-label="Parts of the scores as numbers">
+            <div class="scroll" tabIndex={0} role="group" aria-label="Parts of the scores as numbers">
               <table>
                 <caption class="sr">Parts of the scores as numbers</caption>
                 <thead>

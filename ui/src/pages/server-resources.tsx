@@ -6,7 +6,7 @@ import { listen } from '../live';
 import { Chart } from '../parts/chart';
 import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { Empty, Panel, Plain, StateWord, Time } from '../parts/words';
-import { bytes, count, percent, rate, span } from '../text';
+import { bytes, count, percent, rate, span, withoutColours } from '../text';
 import type { History, LogLine, ServerStatus } from '../types';
 
 type Range = '10m' | '7d';
@@ -152,7 +152,7 @@ function Instances({ server }: { server: ServerStatus }) {
       {server.instances.length === 0 ? (
         <Empty>None runs.</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="instances-title">
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="instances-title">
           <table>
             <thead>
               <tr>
@@ -193,6 +193,8 @@ function Instances({ server }: { server: ServerStatus }) {
   );
 }
 
+const many = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? '' : 's'}`;
+
 /** Starts, ends and restarts, as mcporch noted them in the server's log. */
 function Story({ server }: { server: ServerStatus }) {
   // A new state is a new chapter.
@@ -201,7 +203,7 @@ function Story({ server }: { server: ServerStatus }) {
   );
   const lines = (loaded.data?.lines ?? []).filter((line) => line.source !== 'stderr').slice(-STORY_LINES).reverse();
   return (
-    <Panel title="Starts and restarts" id="story-title" side={<span class="quiet">{`${count(server.starts)} starts, ${count(server.restarts)} restarts`}</span>}>
+    <Panel title="Starts and restarts" id="story-title" side={<span class="quiet">{`${many(server.starts, 'start')}, ${many(server.restarts, 'restart')}`}</span>}>
       {loaded.problem !== undefined ? (
         <ProblemBox problem={loaded.problem} again={loaded.again} />
       ) : loaded.data === undefined ? (
@@ -214,7 +216,7 @@ function Story({ server }: { server: ServerStatus }) {
             <li key={`${line.at} ${place}`}>
               <Time ms={line.at} />
               <span>
-                <Plain text={line.text} />
+                <Plain text={withoutColours(line.text)} />
               </span>
             </li>
           ))}

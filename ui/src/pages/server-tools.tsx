@@ -19,6 +19,7 @@ export function Tools({ server, tools }: { server: string; tools: ToolInList[] }
   const shown = tools.filter((tool) => wanted === '' || `${tool.tool} ${tool.title ?? ''} ${tool.about ?? ''} ${tool.effect}`.toLowerCase().includes(wanted));
   return (
     <>
+      <h2 class="sr">Tools</h2>
       <div class="bar">
         <label class="inline-field grow">
           <span class="sr">Find tools</span>
@@ -91,7 +92,7 @@ function ToolInside({ name }: { name: string }) {
           </p>
         )}
         {shape.kind === 'object' && shape.fields.length > 0 && (
-          <div class="scroll" tabIndex={0} role="region" aria-label="Parameters">
+          <div class="scroll" tabIndex={0} role="group" aria-label="Parameters">
             <table>
               <caption class="sr">Parameters</caption>
               <thead>

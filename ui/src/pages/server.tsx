@@ -6,7 +6,7 @@ import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { Orders, Quarantine } from '../parts/orders';
 import { Plain, StateWord, Time } from '../parts/words';
 import { serverAddress } from '../route';
-import { count } from '../text';
+import { count, withoutColours } from '../text';
 import type { ServerStatus, ToolInList } from '../types';
 import { CallsTable } from './calls';
 import { Logs } from './server-logs';
@@ -86,7 +86,7 @@ export function Server({ name, view }: { name: string; view: string }) {
       </header>
       {server.fault !== null && server.fault !== undefined && server.fault !== '' && (
         <p class="problem">
-          <strong>{server.state === 'quarantined' ? 'Out of use' : 'Fault'}</strong> <Plain text={server.fault} />
+          <strong>{server.state === 'quarantined' ? 'Out of use' : 'Fault'}</strong> <Plain text={withoutColours(server.fault)} />
         </p>
       )}
       {server.warnings.map((warning) => (

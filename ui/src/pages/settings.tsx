@@ -176,7 +176,7 @@ function IndexPanel() {
             {`${count(index.tools)} tools, ${count(index.tools_without_vector)} without a vector; `}
             <Plain text={`${index.kind}, ${index.model}, ${index.dimensions} numbers each, generation ${index.generation}`} />
           </p>
-          <div class="scroll" tabIndex={0} role="region" aria-labelledby="index-title">
+          <div class="scroll" tabIndex={0} role="group" aria-labelledby="index-title">
             <table>
               <thead>
                 <tr>

@@ -107,7 +107,7 @@ export function Chart({ title, xs, curves, format, least, height = 150 }: ChartP
     <figure class="chart">
       <div ref={box} class="chart-box" aria-hidden="true" />
       <figcaption>
-        <span class="chart-title">{title}</span>
+        {curves.length > 1 && <span class="chart-title">{title}</span>}
         {curves.map((curve) => {
           const real = curve.values.filter((value): value is number => value !== null && Number.isFinite(value));
           const last = real.at(-1);
@@ -115,7 +115,7 @@ export function Chart({ title, xs, curves, format, least, height = 150 }: ChartP
           return (
             <span key={curve.label} class={`key tone-${curve.tone}`}>
               <span class="swatch" aria-hidden="true" />
-              {curve.label}: {last === undefined ? 'nothing measured' : `now ${format(last)}, mean ${format(mean ?? 0)}, at most ${format(real.reduce((most, value) => Math.max(most, value), 0))}`}
+              <b>{curve.label}</b> {last === undefined ? 'nothing measured' : `now ${format(last)}, mean ${format(mean ?? 0)}, at most ${format(real.reduce((most, value) => Math.max(most, value), 0))}`}
             </span>
           );
         })}

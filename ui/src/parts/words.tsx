@@ -80,7 +80,7 @@ export function OutcomeWord({ outcome }: { outcome: string }) {
 /** JSON, or any longer text, in a box that scrolls. */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
-    <pre class="code" tabIndex={0} role="region" aria-label={label}>
+    <pre class="code" tabIndex={0} role="group" aria-label={label}>
       <Plain text={text} />
     </pre>
   );

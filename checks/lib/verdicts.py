@@ -27,7 +27,7 @@ class Verdicts:
             wrong = f"{type(error).__name__}: {error}"
         self.passed += not wrong
         self.failed += bool(wrong)
-        print(f"  {'FAIL' if wrong else 'ok  '} {name}{f'  ({" ".join(str(wrong).split())[:600]})' if wrong else ''}", flush=True)
+        print(f"  FAIL {name}  ({in_one_line(wrong)})" if wrong else f"  ok   {name}", flush=True)
 
     def whole(self, name, run):
         """A group of checks; what keeps it from going on is a failure of its own."""
@@ -35,7 +35,7 @@ class Verdicts:
             run()
         except Exception as error:  # noqa: BLE001  # As above.
             self.failed += 1
-            print(f"  FAIL {name} cannot go on  ({type(error).__name__}: {str(error)[:600]})", flush=True)
+            print(f"  FAIL {name} cannot go on  ({type(error).__name__}: {in_one_line(error)})", flush=True)
 
     def skip(self, what):
         self.skipped += 1
@@ -45,3 +45,7 @@ class Verdicts:
         """The last line, and the exit status."""
         print(f"\n{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
         return 1 if self.failed else 0
+
+
+def in_one_line(what):
+    return " ".join(str(what).split())[:600]

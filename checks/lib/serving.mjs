@@ -127,8 +127,8 @@ export class Verdicts {
   }
 
   /** `tried()` throws, or gives what is wrong; nothing when all is well. */
-  async check(name, tried) {
-    if (!name.toLowerCase().includes(this.only)) return;
+  async check(name, tried, isAlways = false) {
+    if (!isAlways && !name.toLowerCase().includes(this.only)) return;
     let wrong;
     try {
       wrong = await tried();

@@ -240,7 +240,8 @@ def until(tried, seconds=KNOWN_S_MAX):
 
 
 def expired(keys, bare):
-    key = keys.create("short", "viewer", "--expires", "2s")
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    key = keys.create("short", "viewer", "--expires", end)
     if wrong := until(lambda: fine(bare.with_key(key).get("/status")), 1.5):
         return f"while it is good: {wrong}"
     return until(lambda: problem(bare.with_key(key).get("/status"), "key-expired", 401))

@@ -44,7 +44,7 @@ export class Browser {
       });
       page.on('console', (message) => {
         // A refusal or a lost connection that the page expects is logged by the browser itself.
-        if (message.type() === 'error' && !this.isForgiven?.(message.text())) sin(page, `console: ${message.text()} ${message.location().url}`);
+        if (message.type() === 'error' && !this.isForgiven?.(message.text(), message.location().url)) sin(page, `console: ${message.text()} ${message.location().url}`);
       });
     });
     return context;

@@ -28,6 +28,7 @@ import gateway  # noqa: E402
 import rest_world  # noqa: E402
 import sse  # noqa: E402
 from api import Api  # noqa: E402
+from rest_keys import ALWAYS, Keys  # noqa: E402
 from verdicts import Verdicts  # noqa: E402
 from websocket import WebSocket  # noqa: E402
 
@@ -74,8 +75,14 @@ def main():
         verdicts.skip("everything: there is no Prometheus")
         return verdicts.end()
     work = pathlib.Path(tempfile.mkdtemp(prefix="mcporch-metrics-"))
-    with gateway.Serving(mcporch, work / "mcporch", rest_world.servers(mcporch, work)) as serving:
-        verdicts.whole("metrics", lambda: cases(verdicts, serving, pathlib.Path(units["prometheus"]), asked.ops.resolve(), work))
+    keys = Keys(mcporch, work / "mcporch")
+    key_file = work / "mcporch.key"
+    key_file.write_text(keys.create("prometheus", "viewer"))
+    operator = keys.create("operator", "operator")
+    with gateway.Serving(mcporch, work / "mcporch", rest_world.servers(mcporch, work), options=ALWAYS) as serving:
+        api = Api(serving.url, operator)
+        program = pathlib.Path(units["prometheus"])
+        verdicts.whole("metrics", lambda: cases(verdicts, serving, api, program, asked.ops.resolve(), work, key_file))
     status = verdicts.end()
     if status == 0:
         shutil.rmtree(work)
@@ -84,8 +91,7 @@ def main():
     return status
 
 
-def cases(verdicts, serving, prometheus, ops, work):
-    api = Api(serving.url)
+def cases(verdicts, serving, api, prometheus, ops, work, key_file):
     promtool = shutil.which("promtool", path=str(prometheus.parent)) or "promtool"
     live_a_little(api)
     text = scrape(api)
@@ -112,13 +118,13 @@ def cases(verdicts, serving, prometheus, ops, work):
     for path in tests:
         verdicts.check(f"promtool test rules {path.name}", lambda path=path: tool([promtool, "test", "rules", str(path)]))
     for path in configs:
-        verdicts.check(f"promtool check config {path.name}", lambda path=path: tool([promtool, "check", "config", str(path)]))
+        verdicts.check(f"promtool check config {path.name}", lambda path=path: tool([promtool, "check", "config", "--syntax-only", str(path)]))
     expressions = {path: expressions_of(path) for path in rules + boards}
     for path, found in expressions.items():
         verdicts.check(f"{path.name}: every metric of its {len(found)} expressions is given", lambda path=path, found=found: unknown(found, names, path))
     verdicts.section("A real Prometheus")
     if configs:
-        verdicts.whole("Prometheus", lambda: with_prometheus(verdicts, serving, prometheus, configs[0], rules, expressions, work))
+        verdicts.whole("Prometheus", lambda: with_prometheus(verdicts, serving, api, prometheus, own_config(configs[0], serving, rules, work, key_file), expressions, work))
 
 
 def live_a_little(api):
@@ -131,7 +137,7 @@ def live_a_little(api):
     api.post("/servers/bench/restart")
     api.post(f"/servers/{urllib.parse.quote(rest_world.ODD_NAME, safe='')}/start")
     api.get("/nothing")
-    with contextlib.suppress(Exception), WebSocket(api.url) as ws, sse.Events(api.url) as stream:
+    with contextlib.suppress(Exception), WebSocket(api.url, headers=api.headers) as ws, sse.Events(api.url, headers=api.headers) as stream:
         ws.ask("status")
         list(stream.events(1.2))
 
@@ -263,14 +269,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def own_config(config, serving, rules, work):
-    """The config of ops/ with our target in the place of its own, quick, and with the rules where they lie."""
+def own_config(config, serving, rules, work, key_file):
+    """The config of ops/ with our target and our key in the place of its own, quick, and with the rules where they lie."""
     text = config.read_text()
     text = re.sub(r"targets: *\[[^\]]*\]|targets:\s*(?:\n\s+- .*)+", f'targets: ["{serving.url.removeprefix("http://")}"]', text)
     text = re.sub(r"(scrape_interval|evaluation_interval): *\S+", r"\1: 1s", text)
     text = re.sub(r"scrape_timeout: *\S+", "scrape_timeout: 1s", text)
     text = re.sub(r"rule_files:.*(?:\n\s*- .*)*", "rule_files: " + json.dumps([str(path) for path in rules]), text)
-    text = re.sub(r"^\s*(?:authorization:|bearer_token_file:).*(?:\n\s+(?:type|credentials\w*):.*)*\n", "", text, flags=re.M)
+    text = re.sub(r"credentials_file: *\S+", f"credentials_file: {key_file}", text)
     path = work / "prometheus.yml"
     path.write_text(text)
     return path
@@ -306,10 +312,10 @@ class Prometheus:
             self.process.kill()
 
 
-def with_prometheus(verdicts, serving, program, config, rules, expressions, work):
-    with Prometheus(program, own_config(config, serving, rules, work), work) as prometheus:
+def with_prometheus(verdicts, serving, api, program, config, expressions, work):
+    with Prometheus(program, config, work) as prometheus:
         verdicts.check("the target is up", lambda: up(prometheus))
-        api, end = Api(serving.url), time.monotonic() + SCRAPES_S
+        end = time.monotonic() + SCRAPES_S
         while time.monotonic() < end:
             api.post("/call", {"tool": "chatty.say", "params": {"text": "x"}})
             api.post("/find", {"query": "send back a text"})
@@ -317,7 +323,7 @@ def with_prometheus(verdicts, serving, program, config, rules, expressions, work
         verdicts.check("every rule is evaluated without a fault", lambda: rules_healthy(prometheus))
         for path, found in expressions.items():
             verdicts.check(f"{path.name}: every expression can be asked", lambda found=found: asked_all(prometheus, found))
-        verdicts.check("a rate of calls is seen", lambda: rate_seen(prometheus, Api(serving.url)))
+        verdicts.check("a rate of calls is seen", lambda: rate_seen(prometheus, api))
         verdicts.check("nothing fires that should not", lambda: firing(prometheus))
 
 

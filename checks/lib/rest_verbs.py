@@ -304,13 +304,13 @@ def large(api):
     reply = api.post("/call", {"tool": "fixture.test_large_result", "params": {"bytes": 2_000_000}})
     if wrong := fine(reply):
         return wrong
-    found = re.search(r"\br_[\w-]+|res_[\w-]+|handle[\"'\s:]+([\w-]+)", text_of(reply.json["result"]) + json.dumps(reply.json["result"])[-2000:])
-    if len(reply.body) > 1_900_000:
-        return None  # Given whole: programs have no context window.
-    if not found:
-        return f"{len(reply.body)} bytes and no handle: {reply.body[-300:]}"
-    handle = found.group(1) or found.group(0)
-    return fine(api.get(f"/results/{handle}?page=1"))
+    if len(reply.body) < 2_000_000:
+        return f"of a call it should come whole, there are {len(reply.body)} bytes: {reply.body[-300:]}"
+    reply = api.post("/execute", {"tool": "fixture.test_large_result", "params": {"bytes": 2_000_000}})
+    handle = reply.json.get("handle")
+    if not handle:
+        return None if len(reply.body) > 2_000_000 else f"{len(reply.body)} bytes and no handle: {reply.body[-300:]}"
+    return fine(api.get(f"/results/{handle}?limit=1000"))
 
 
 def pages(api, path, items):

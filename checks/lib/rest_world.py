@@ -56,5 +56,7 @@ def servers(mcporch, work):
 
 
 def text_of(result):
-    """The texts of a CallToolResult."""
+    """The texts of a CallToolResult, or what stands in its place where names are called: the text itself."""
+    if isinstance(result, str):
+        return result
     return " ".join(part.get("text", "") for part in result.get("content", []))

@@ -83,9 +83,19 @@ def judged(done, log, cases_min):
     count = int(told.group(1).replace(",", "")) if told else 0
     print(f"       {count} cases")
     if done.returncode != 0:
-        kinds = sorted(set(re.findall(r"^- (.+)$", done.stdout, re.M)))
-        return f"exit {done.returncode}: {'; '.join(kinds)[:400] or done.stderr[-300:]} (all of it in {log})"
+        return f"exit {done.returncode}: {'; '.join(failures(done.stdout))[:500] or done.stderr[-300:]} (all of it in {log})"
     return f"only {count} cases" if count < cases_min else None
+
+
+def failures(said):
+    """Which operation failed in which way, each once."""
+    found, operation = {}, "?"
+    for line in said.splitlines():
+        if heading := re.match(r"_{3,} (.+?) _{3,}$", line):
+            operation = heading.group(1)
+        elif kind := re.match(r"- (ST\d+ )?(.+)$", line):
+            found.setdefault(f"{operation}: {kind.group(2)}", None)
+    return list(found)
 
 
 DOCUMENTED = """

@@ -89,7 +89,8 @@ fn event(at: i64, action: &'static str, who: &str) -> Event {
 fn a_record_says_who_did_what_and_holds_the_one_before() {
     let logged = Logged::with_three();
     let params = Some(ParamsDigest::of("{}"));
-    let told = Event { params, ms: Some(1.23456), details: vec![("confidence", json!(0.9))], ..event(NOW, "execute", "ann") };
+    let told =
+        Event { params, ms: Some(1.23456), details: vec![("confidence", json!(0.9))], ..event(NOW, "execute", "ann") };
     append(&logged.options, &told).unwrap();
     let all = logged.all();
     assert_eq!(all.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3, 2, 1]);
@@ -118,7 +119,10 @@ fn whatever_is_changed_shows_where() {
     check(|text| text, "OK 3");
     check(|text| text.replacen("\"bob\"", "\"ann\"", 1), "2: record 2 was changed");
     check(|text| text.replacen("mail.send", "mail.read", 1), "1: record 1 was changed");
-    check(|text| text.lines().filter(|line| !line.contains("stop")).map(|line| format!("{line}\n")).collect(), "2: record 3 follows record 1");
+    check(
+        |text| text.lines().filter(|line| !line.contains("stop")).map(|line| format!("{line}\n")).collect(),
+        "2: record 3 follows record 1",
+    );
     check(|text| text.lines().skip(1).map(|line| format!("{line}\n")).collect(), "1: records up to 1 are missing");
     check(
         |text| {
@@ -153,8 +157,10 @@ fn a_torn_end_is_kept_aside_and_the_chain_goes_on() {
         assert_eq!(logged.actions(), expected, "{torn:?}");
         assert_eq!(logged.verified(), format!("OK {}", expected.len()));
         let aside = fs::read_dir(logged.folder()).unwrap().map(|entry| entry.unwrap().path());
-        let aside: Vec<Vec<u8>> =
-            aside.filter(|path| path.to_string_lossy().contains(".torn-")).map(|path| fs::read(path).unwrap()).collect();
+        let aside: Vec<Vec<u8>> = aside
+            .filter(|path| path.to_string_lossy().contains(".torn-"))
+            .map(|path| fs::read(path).unwrap())
+            .collect();
         assert_eq!(aside, if torn.is_empty() { vec![] } else { vec![torn.to_vec()] });
     };
     check(b"", &["call", "server.stop", "server.start", "call"]);

@@ -83,7 +83,7 @@ pub async fn serve_daemon(
     if let Some(mut http) = http {
         http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());
-        http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
+        http.serve(config, &app, (service.front.clone(), service.profiles.clone()), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);

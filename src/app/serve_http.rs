@@ -46,7 +46,7 @@ pub async fn serve_http(
     let tasks = TaskTracker::new();
     http.note_refusals(app.audit.clone());
     let listening = http.listening();
-    http.serve(config, front, profiles(config), (stop.clone(), end.clone()), &tasks);
+    http.serve(config, &app, (front, profiles(config)), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

@@ -274,6 +274,7 @@ pub fn run() -> ExitCode {
     let outcome = runtime.block_on(dispatch(line, is_resumed));
     // A blocking read of a terminal cannot be interrupted; nothing else is left by now.
     runtime.shutdown_background();
+    crate::telemetry::finish();
     match outcome {
         Ok(exit) => exit.into(),
         Err(fault) => {

@@ -33,6 +33,7 @@ mod settings_monitor;
 mod settings_results;
 #[cfg(test)]
 mod settings_tests;
+mod settings_websocket;
 #[cfg(test)]
 mod tests;
 mod toml_text;
@@ -65,6 +66,7 @@ pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLog
 pub use settings_http::HttpSettings;
 pub use settings_monitor::MonitorSettings;
 pub use settings_results::ResultsSettings;
+pub use settings_websocket::WebsocketSettings;
 pub use tool_overrides::ToolOverride;
 
 use crate::domain::ServerName;

@@ -18,6 +18,7 @@ use super::settings_file::{
 use super::settings_http::HttpSettings;
 use super::settings_monitor::MonitorSettings;
 use super::settings_results::ResultsSettings;
+use super::settings_websocket::WebsocketSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Who did what.
     pub audit: AuditSettings,
+    /// Clients over WebSocket, and those who follow events.
+    pub websocket: WebsocketSettings,
     /// The log.
     pub log: LogSettings,
     /// The logs of servers.
@@ -336,6 +339,10 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Absolute path of a file to append to; `None` is stderr.
     pub file: Option<PathBuf>,
+    /// Longest file, in bytes.
+    pub file_bytes_max: u64,
+    /// Files that are kept, the one that is written included.
+    pub files_max: u32,
 }
 
 /// How much is told; each level contains those above it.
@@ -408,6 +415,7 @@ impl From<SettingsFile> for Settings {
             daemon: file.daemon.into(),
             http: file.http.into(),
             audit: file.audit.into(),
+            websocket: file.websocket.into(),
             log: file.log.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),
@@ -585,7 +593,13 @@ impl From<DaemonFile> for DaemonSettings {
 
 impl From<LogFile> for LogSettings {
     fn from(file: LogFile) -> Self {
-        Self { level: file.level, format: file.format, file: path(file.file) }
+        Self {
+            level: file.level,
+            format: file.format,
+            file: path(file.file),
+            file_bytes_max: file.file_bytes_max,
+            files_max: file.files_max,
+        }
     }
 }
 

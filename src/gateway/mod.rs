@@ -6,3 +6,5 @@ pub mod http;
 pub mod local;
 pub mod mcp;
 pub mod verbs;
+pub mod watch;
+pub mod ws;

@@ -24,8 +24,11 @@ mod session;
 mod stream;
 mod tls;
 
+pub(in crate::gateway) use access::Visitor;
 pub use access::{Access, Rate};
 pub use error::Error;
 pub use listed_keys::ListedKeys;
-pub use service::{Limits, Service, listen};
+pub(in crate::gateway) use refusal::Refusal;
+pub(in crate::gateway) use service::Place;
+pub use service::{Limits, Service, Surfaces, listen};
 pub use tls::Tls;

@@ -12,10 +12,13 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::domain::Scope;
 use crate::gateway::mcp::{Profile, View};
+use crate::gateway::ws::{self, Unfit};
 
-use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
+use super::access::shown_key;
+use super::answer::{NOT_SERVED, Reply, empty, keep_out, not_allowed, refuse};
 use super::dress::dress;
 use super::modern::Sender;
+use super::refusal::Refusal;
 use super::service::Service;
 use super::{cors, legacy, post};
 
@@ -32,13 +35,16 @@ pub(in crate::gateway) struct Ends {
 
 /// Answers a request. Dropped when the client hangs up before that.
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends) {
         Ok(()) => {
             let mut response = match view {
+                None if matches!(path, "/ws" | "/") && ws::is_wanted(&parts) => {
+                    return socket(service, &mut parts, ends);
+                }
                 Some(view) => mcp(service, view, &parts, body, ends).await,
                 None => refuse(StatusCode::NOT_FOUND, NOT_SERVED, "there is nothing here; MCP is at /mcp"),
             };
@@ -52,6 +58,29 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     if view.is_none() {
         dress(response.headers_mut(), service.access.tls.is_some());
     }
+    response
+}
+
+/// Makes the connection a WebSocket. Who has shown no key may still do so with his first message: browsers cannot send it here.
+fn socket(service: &Arc<Service>, parts: &mut Parts, ends: Ends) -> Response<Reply> {
+    let visitor = match service.access.visitor(&parts.headers, ends) {
+        Ok(visitor) => Some(visitor),
+        Err(Refusal::NoKey) => None,
+        Err(refusal) => return keep_out(refusal),
+    };
+    let key = shown_key(&parts.headers).ok().flatten().map(Into::into);
+    let (status, what) = match ws::open(service, parts, (visitor, key), ends.from) {
+        Ok(headers) => {
+            let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+            response.headers_mut().extend(headers);
+            return response;
+        }
+        Err(Unfit::Malformed(what)) => (StatusCode::BAD_REQUEST, what),
+        Err(Unfit::Version) => (StatusCode::UPGRADE_REQUIRED, "WebSocket is spoken here in version 13"),
+        Err(Unfit::NoUpgrade) => (StatusCode::BAD_REQUEST, "this connection cannot become a WebSocket"),
+    };
+    let mut response = refuse(status, NOT_SERVED, what);
+    response.headers_mut().extend([ws::version()]);
     response
 }
 

@@ -77,6 +77,16 @@ impl std::fmt::Debug for Front {
     }
 }
 
+/// A call that runs for as long as this lives.
+#[derive(Debug)]
+pub struct CountedCall(Arc<AtomicUsize>);
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Who a conversation is with.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -135,6 +145,13 @@ impl Front {
             principals: told::Principals::default(),
             next_caller: AtomicU64::new(1),
         })
+    }
+
+    /// Counts a call of a way that is none of MCP: while calls run, a process that was told to stop waits for them.
+    #[must_use]
+    pub fn count_call(&self) -> CountedCall {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        CountedCall(self.calls.clone())
     }
 
     /// A caller that nobody was before.

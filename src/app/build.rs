@@ -23,7 +23,7 @@ use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index, isolation};
+use crate::{embedder, index, isolation, traces};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::quarantine::Quarantine;
@@ -127,6 +127,9 @@ impl App {
         let monitor = Arc::new(care::monitor(config));
         if settings.monitor.enabled {
             operations.observe_with(monitor.clone());
+        }
+        if let Some(observer) = traces::observer() {
+            operations.observe_with(observer);
         }
         Ok(Self {
             operations: Arc::new(operations),

@@ -36,6 +36,7 @@ mod resolve;
 mod route;
 mod servers;
 mod slim_schema;
+mod spans;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+// mod ops;
 mod protocol;
 mod remote;
 mod results;
@@ -32,3 +33,5 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod traces;

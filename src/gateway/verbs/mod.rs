@@ -15,6 +15,7 @@ mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Wrong};
@@ -98,7 +99,11 @@ impl Verbs {
         }
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
-        (verb.run)(self, Asked { cx, caller }, input).await
+        let traced = traced::begin(cx, verb.name);
+        let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+        let ended = (verb.run)(self, Asked { cx, caller }, input).await;
+        traced::end(traced, &ended);
+        ended
     }
 
     /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
@@ -120,7 +125,11 @@ impl Verbs {
                     let what = format!("running tools needs the scope {needed}, and this key has {has}");
                     return Err(Fault::new(FaultKind::ScopeTooSmall, what));
                 }
-                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+                let traced = traced::begin(cx, verb.name);
+                let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+                let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;
+                traced::end(traced, &ended);
+                ended
             }
         }
     }

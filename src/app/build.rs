@@ -24,7 +24,7 @@ use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index, isolation};
+use crate::{embedder, index, isolation, traces};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::quarantine::Quarantine;
@@ -137,6 +137,9 @@ impl App {
         warnings.extend(audit_fault);
         if let Some(audit) = &audit {
             operations.observe_with(Arc::new(audit.clone()));
+        }
+        if let Some(observer) = traces::observer() {
+            operations.observe_with(observer);
         }
         Ok(Self {
             operations: Arc::new(operations),

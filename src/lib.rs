@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod app;
+pub mod audit;
 pub mod backup;
 pub mod catalog;
 pub mod cli;
@@ -16,7 +17,9 @@ pub mod gateway;
 pub mod history;
 pub mod index;
 pub mod isolation;
+pub mod keys;
 pub mod local_socket;
+pub mod monitor;
 pub mod oauth;
 pub mod operations;
 pub mod reconcile;

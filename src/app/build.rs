@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::domain::{Hints, ServerName, Tool};
 use crate::history::{self, History};
+use crate::monitor::Monitor;
 use crate::operations::{OperationSettings, Operations};
 use crate::reconcile::{self, LazyEmbedder, News, Override, Reconciler, Source};
 use crate::results::Results;
@@ -51,6 +52,8 @@ pub struct App {
     pub server_logs: Option<Arc<ServerLogs>>,
     /// Where alerts go.
     pub alerts: Arc<Alerts>,
+    /// What goes on, for those who look.
+    pub monitor: Arc<Monitor>,
     pub(super) pool: Arc<Pool>,
     results: Arc<Results>,
     catalog: Arc<Catalog>,
@@ -121,6 +124,10 @@ impl App {
         );
         let results = Arc::new(care::results(config));
         operations.keep_large_results(results.clone(), care::result_bounds(config));
+        let monitor = Arc::new(care::monitor(config));
+        if settings.monitor.enabled {
+            operations.observe_with(monitor.clone());
+        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -130,6 +137,7 @@ impl App {
             warnings,
             server_logs,
             alerts,
+            monitor,
             pool,
             catalog: kept_catalog,
             history,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::alerts::{self, Alerts, Encryption, MailSettings, Occasion, WebhookSettings};
 use crate::config::{AlertOccasion, Config, Env, MailEncryption};
+use crate::monitor::{self, Monitor};
 use crate::operations::ResultBounds;
 use crate::results::{self, Results};
 use crate::server_logs::{Limits, ServerLogs};
@@ -16,6 +17,19 @@ pub(super) fn server_logs(config: &Config) -> Option<Arc<ServerLogs>> {
     let settings = &config.settings.server_logs;
     let limits = Limits { bytes_max: settings.bytes_max, files_max: settings.files_max, now_ms };
     settings.enabled.then(|| Arc::new(ServerLogs::new(config.home.server_logs(), limits)))
+}
+
+/// What goes on, for those who look.
+pub(super) fn monitor(config: &Config) -> Monitor {
+    let settings = &config.settings.monitor;
+    Monitor::new(monitor::Limits {
+        calls_max: settings.calls_max,
+        calls_bytes_max: settings.calls_bytes_max,
+        params_bytes_max: settings.params_bytes_max,
+        file: settings.write_samples.then(|| config.home.monitor()),
+        busy_timeout: config.settings.catalog.busy_timeout,
+        now_ms,
+    })
 }
 
 /// Where large results are kept.

@@ -78,7 +78,8 @@ pub async fn serve_daemon(
         options.log.clone(),
     ));
     let tasks = TaskTracker::new();
-    let address = http.as_ref().map(|http| http.address);
+    let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
+    let addresses = listening.http.clone();
     if let Some(http) = http {
         let until = (service.stop.clone(), service.end.clone());
         http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
@@ -86,14 +87,14 @@ pub async fn serve_daemon(
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);
     }
-    ready(Listening { http: address });
+    ready(listening);
     let socket = options.place.socket();
-    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?address, "the daemon is ready");
+    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?addresses, "the daemon is ready");
 
     let hard = CancellationToken::new();
     let signals = tokio::spawn(signals.run(service.stop.clone(), hard.clone()));
     // Nothing starts it again for a client that comes over HTTP.
-    let idle_exit = (!options.stays && address.is_none()).then_some(config.settings.daemon.idle_exit);
+    let idle_exit = (!options.stays && addresses.is_empty()).then_some(config.settings.daemon.idle_exit);
     tokio::select! {
         () = listen(service.clone(), listener, tasks.clone()) => {}
         why = nobody_left(service.presence.subscribe(), idle_exit, || app.operations.keeps_servers()) => tracing::info!("{why}"),
@@ -121,7 +122,7 @@ pub async fn serve_daemon(
 
 /// Listens for HTTP clients. A daemon that was not started for them serves the others without.
 async fn open_http(config: &Config, is_needed: bool) -> Result<Option<Opened>, Error> {
-    match Opened::of(&config.settings.http).await {
+    match Opened::of(config).await {
         Ok(opened) => Ok(opened),
         Err(fault) if is_needed => Err(fault.into()),
         Err(fault) => {

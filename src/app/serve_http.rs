@@ -32,7 +32,7 @@ pub async fn serve_http(
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     Ancestry::of(config, &*env).check()?;
-    let Some(http) = Opened::of(&config.settings.http).await? else { return Ok(()) };
+    let Some(http) = Opened::of(config).await? else { return Ok(()) };
     let app = Arc::new(App::build(config, &*env)?);
     for warning in &app.warnings {
         tracing::warn!("{warning}");
@@ -44,7 +44,7 @@ pub async fn serve_http(
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
     let tasks = TaskTracker::new();
-    let listening = Listening { http: Some(http.address) };
+    let listening = http.listening();
     http.serve(config, front, profiles(config), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;

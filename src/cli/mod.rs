@@ -17,6 +17,7 @@ mod eval;
 mod exit_code;
 mod feedback;
 mod index;
+mod keys;
 mod learned;
 mod logs;
 mod output;
@@ -129,6 +130,9 @@ enum Command {
     /// Log in at remote servers, and out
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    /// API keys: who may come over the network, and what he may do
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Say what is wrong with the set-up, and what to do
     Doctor(doctor::DoctorArgs),
     /// Say whether a route was right, so that routing learns from it
@@ -334,6 +338,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Config(command)) => config::config(&global, &command).await,
         Some(Command::Secrets(command)) => secrets::secrets(&global, command).await,
         Some(Command::Auth(command)) => auth::auth(&global, command).await,
+        Some(Command::Keys(command)) => keys::keys(&global, command).await,
         Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
         Some(Command::Feedback(args)) => feedback::feedback(&global, &args).await,
         Some(Command::Learned(args)) => learned::learned(&global, &args).await,

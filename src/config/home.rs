@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: five folders, the history and the quarantine below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: six folders, the history, the samples, the quarantine and the API keys below one root. Invariant: the root is absolute.
+/// Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
@@ -55,6 +56,12 @@ impl Home {
         self.root.join("index")
     }
 
+    /// `monitor.db`: what servers used. Deleting it costs the curves of the past alone.
+    #[must_use]
+    pub fn monitor(&self) -> PathBuf {
+        self.root.join("monitor.db")
+    }
+
     /// `history.db`: what was asked, and what was learned from it. Unlike the index it cannot be had again.
     #[must_use]
     pub fn history(&self) -> PathBuf {
@@ -65,6 +72,12 @@ impl Home {
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine.json")
+    }
+
+    /// `keys.json`: hashes of the API keys, and what their holders may do.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys.json")
     }
 
     /// `credentials/`: what logins at remote servers gave us, sealed.

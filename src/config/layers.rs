@@ -61,6 +61,9 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     }
     settings.http.bearer_key_file =
         settings.http.bearer_key_file.map(|path| below(&home.config(), expand::tilde_path(&path, env)));
+    for file in [&mut settings.http.tls_cert, &mut settings.http.tls_key] {
+        *file = file.take().map(|path| below(&home.config(), expand::tilde_path(&path, env)));
+    }
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
     let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
     values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
@@ -376,6 +379,10 @@ pub(super) fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
         Some("array") => {
             let is_right = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
             (is_right, "a list of texts".to_owned())
+        }
+        None if rule["anyOf"].is_array() => {
+            let is_list = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+            (is_list || value.is_string(), "a text or a list of texts".to_owned())
         }
         _ => {
             let len_min = rule["minLength"].as_u64().unwrap_or_default();

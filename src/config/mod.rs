@@ -28,6 +28,7 @@ mod settings;
 mod settings_care;
 mod settings_file;
 mod settings_http;
+mod settings_monitor;
 mod settings_results;
 #[cfg(test)]
 mod settings_tests;
@@ -60,6 +61,7 @@ pub use settings::{
 
 pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
 pub use settings_http::HttpSettings;
+pub use settings_monitor::MonitorSettings;
 pub use settings_results::ResultsSettings;
 pub use tool_overrides::ToolOverride;
 

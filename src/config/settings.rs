@@ -15,6 +15,7 @@ use super::settings_file::{
     LimitsFile, LogFile, RouterFile, ServersFile, SettingsFile, SupervisionFile,
 };
 use super::settings_http::HttpSettings;
+use super::settings_monitor::MonitorSettings;
 use super::settings_results::ResultsSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -40,6 +41,8 @@ pub struct Settings {
     pub router: RouterSettings,
     /// The database.
     pub catalog: CatalogSettings,
+    /// What is kept for dashboards and scrapers.
+    pub monitor: MonitorSettings,
     /// The history of routes.
     pub history: HistorySettings,
     /// What is learned from it.
@@ -396,6 +399,7 @@ impl From<SettingsFile> for Settings {
             index: file.index.into(),
             router: file.router.into(),
             catalog: file.catalog.into(),
+            monitor: file.monitor.into(),
             history: file.history.into(),
             learning: file.learning.into(),
             daemon: file.daemon.into(),

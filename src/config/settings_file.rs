@@ -10,6 +10,7 @@ use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
 use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
+use super::settings_monitor::MonitorFile;
 use super::settings_results::ResultsFile;
 use super::{layers, profiles, tool_overrides};
 
@@ -42,6 +43,8 @@ pub(super) struct SettingsFile {
     pub(super) history: HistoryFile,
     /// What ranking learns from feedback and choices.
     pub(super) learning: LearningFile,
+    /// What is kept of what goes on, for dashboards and scrapers.
+    pub(super) monitor: MonitorFile,
     /// The process that serves all clients of a user.
     pub(super) daemon: DaemonFile,
     /// Serving clients over HTTP.

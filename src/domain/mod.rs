@@ -4,6 +4,7 @@
 mod access;
 mod confidence;
 mod effect;
+mod ended;
 mod error_chain;
 mod input_schema;
 mod moment;
@@ -16,6 +17,7 @@ mod tool;
 pub use access::{Scope, Surface};
 pub use confidence::Confidence;
 pub use effect::{Effect, EffectSource};
+pub use ended::{CallOutcome, CallParams, Considered, Ended, Observer, Stage, Verb};
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
 pub use moment::Moment;

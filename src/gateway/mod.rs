@@ -5,3 +5,4 @@ pub mod http;
 #[cfg(unix)]
 pub mod local;
 pub mod mcp;
+pub mod verbs;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -45,7 +46,7 @@ pub struct ExecuteInput {
 }
 
 /// How it ended, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The tool ran and answered.
@@ -65,7 +66,7 @@ pub enum OutcomeKind {
 }
 
 /// Which tool ran, and why that one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RouteInfo {
     /// Always `done`.
     pub outcome: OutcomeKind,

@@ -1,5 +1,6 @@
 //! Which tools would do this?
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ pub struct FindInput {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FindOutput {
     /// Probability that the first tool is the right one.
     pub confidence: f64,

@@ -23,7 +23,10 @@ mod learned;
 mod learned_tests;
 mod list_capabilities;
 mod list_learned;
+mod list_tools;
+mod look_at_servers;
 mod mend_params;
+mod observed;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -53,6 +56,8 @@ pub use forward::Forwarded;
 pub use large_result::{LargeResult, ResultBounds};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};
+pub use list_tools::{ListedTool, ToolsInput, ToolsOutput};
+pub use look_at_servers::{ServerOutput, ServerSeen, ServersOutput};
 pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use record_route::Ending;
 pub use replay::Replayed;
@@ -112,6 +117,7 @@ pub struct Operations {
     answered: answered::Answered,
     reload: OnceLock<Reload>,
     large: OnceLock<large_result::LargeResults>,
+    observers: observed::Observers,
 }
 
 impl fmt::Debug for Operations {
@@ -147,6 +153,7 @@ impl Operations {
             answered: answered::Answered::default(),
             reload: OnceLock::new(),
             large: OnceLock::new(),
+            observers: observed::Observers::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::index::Kind;
@@ -10,7 +11,7 @@ use crate::reconcile::ProgressSink;
 use super::{Error, Operations};
 
 /// What a rebuild did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RebuildReport {
     /// Tools by server, for those that answered.
     pub listed: BTreeMap<String, usize>,
@@ -27,7 +28,7 @@ pub struct RebuildReport {
 }
 
 /// How the index stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct IndexStatus {
     /// Counts the changes of the catalog.
     pub generation: u64,
@@ -46,7 +47,7 @@ pub struct IndexStatus {
 }
 
 /// How one server stands in the index.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServerIndexStatus {
     /// Its tools.
     pub tools: usize,

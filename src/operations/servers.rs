@@ -25,7 +25,7 @@ pub struct Selection {
 }
 
 /// How an order to one server ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Acted {
     /// Which server.
     pub server: ServerName,
@@ -40,7 +40,7 @@ pub struct Acted {
 }
 
 /// What taking the configuration anew came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Reloaded {
     /// Which servers it concerns.
     pub servers: Applied,

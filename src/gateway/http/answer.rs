@@ -10,8 +10,8 @@ use hyper::{Response, StatusCode};
 
 use crate::wire::error_line;
 
-use super::access::Refusal;
 use super::events::Attached;
+use super::refusal::Refusal;
 
 pub(super) const INVALID_REQUEST: i64 = -32600;
 /// Said of what is no fault of the message: who sends it, where to, how.
@@ -106,28 +106,13 @@ pub(super) fn busy(status: StatusCode, message: &str) -> Response<Reply> {
 
 /// Somebody is not let in.
 pub(super) fn keep_out(refusal: Refusal) -> Response<Reply> {
-    let (status, message, challenge) = match refusal {
-        Refusal::NoHost => (StatusCode::BAD_REQUEST, "there is no readable Host header", None),
-        Refusal::Host => {
-            let what = "this service is not called so; names that it has are listed in http.allowed_hosts";
-            (StatusCode::FORBIDDEN, what, None)
-        }
-        Refusal::Origin => {
-            let what = "pages of this origin may not call it; those that may are listed in http.allowed_origins";
-            (StatusCode::FORBIDDEN, what, None)
-        }
-        Refusal::NoKey => {
-            let what = "a key is needed: send it as `Authorization: Bearer KEY`";
-            (StatusCode::UNAUTHORIZED, what, Some("Bearer realm=\"mcporch\""))
-        }
-        Refusal::Key => {
-            let what = "this key is not known";
-            (StatusCode::UNAUTHORIZED, what, Some("Bearer realm=\"mcporch\", error=\"invalid_token\""))
-        }
-    };
-    let mut response = refuse(status, NOT_SERVED, message);
-    if let Some(challenge) = challenge {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    let mut response = refuse(refusal.status(), NOT_SERVED, &refusal.message());
+    let headers = response.headers_mut();
+    if let Some(challenge) = refusal.challenge() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(wait) = refusal.retry_after_s() {
+        headers.insert(RETRY_AFTER, wait.into());
     }
     response
 }

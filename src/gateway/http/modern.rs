@@ -7,6 +7,7 @@ use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
 use serde_json::value::RawValue;
 
+use crate::domain::Surface;
 use crate::gateway::mcp::{Caller, Conversation, Exchange, Outlet, Profile};
 use crate::wire::{Envelope, EnvelopeKind};
 
@@ -64,7 +65,8 @@ pub(super) async fn receive(
             }
         }
     };
-    let caller = Caller { id: service.front.next_caller(), is_anonymous: true, principal: sender.principal };
+    let (id, principal) = (service.front.next_caller(), sender.principal);
+    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp };
     let conversation = service.front.conversation(sender.profile, caller, service.nowhere.clone(), &service.end);
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Passing(service.limits.stream_bytes_max) } else { Streams::None };

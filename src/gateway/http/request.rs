@@ -10,45 +10,57 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::domain::Scope;
 use crate::gateway::mcp::{Profile, View};
 
 use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
+use super::dress::dress;
 use super::modern::Sender;
 use super::service::Service;
 use super::{cors, legacy, post};
 
 /// How a connection came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ends {
+pub(in crate::gateway) struct Ends {
     /// Our own address.
-    pub(super) here: IpAddr,
+    pub(in crate::gateway) here: IpAddr,
     /// The client's.
-    pub(super) from: IpAddr,
+    pub(in crate::gateway) from: IpAddr,
+    /// Whether it came to a listener that this machine alone can reach.
+    pub(in crate::gateway) is_local: bool,
 }
 
 /// Answers a request. Dropped when the client hangs up before that.
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
-    if let Err(refusal) = service.access.check(&parts.headers, authority, ends.here) {
-        return keep_out(refusal);
-    }
-    let mut response = route(service, &parts, body, ends).await;
-    if let Some(origin) = parts.headers.get(ORIGIN) {
-        cors::open(&mut response, origin.clone());
+    let path = parts.uri.path();
+    let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends.here) {
+        Ok(()) => {
+            let mut response = match view {
+                Some(view) => mcp(service, view, &parts, body, ends).await,
+                None => refuse(StatusCode::NOT_FOUND, NOT_SERVED, "there is nothing here; MCP is at /mcp"),
+            };
+            if let Some(origin) = parts.headers.get(ORIGIN) {
+                cors::open(&mut response, origin.clone());
+            }
+            response
+        }
+        Err(refusal) => keep_out(refusal),
+    };
+    if view.is_none() {
+        dress(response.headers_mut(), service.access.tls.is_some());
     }
     response
 }
 
-async fn route(service: &Arc<Service>, parts: &Parts, body: Incoming, ends: Ends) -> Response<Reply> {
-    let path = parts.uri.path();
-    let Some(view) = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
-        return unknown(service, "there is nothing here");
-    };
+async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, ends: Ends) -> Response<Reply> {
     if parts.method == Method::OPTIONS {
         return cors::preflight(&parts.headers);
     }
-    let principal = match service.access.principal(&parts.headers) {
+    let visitor = service.access.visitor(&parts.headers, ends);
+    let principal = match visitor.and_then(|visitor| visitor.needs(Scope::Caller).map(|()| visitor.who)) {
         Ok(principal) => principal,
         Err(refusal) => return keep_out(refusal),
     };

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
 
 use super::Access;
@@ -24,11 +25,16 @@ use super::answer::{Reply, busy};
 use super::modern::Nowhere;
 use super::request::{self, Ends};
 use super::session::{self, Session, Sessions};
+use super::stream::Stream;
 
 /// Before the next try when the system has no descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// For connections to write their last answers once sessions have ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// For a TLS handshake, at most: it is two round trips.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two notes of which keys were used: `mcporch keys list` tells it to the minute.
+const KEYS_NOTED_EVERY: Duration = Duration::from_secs(60);
 /// Longest head of a request, in bytes. A guess: room for a few tokens.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Said to a connection too many.
@@ -77,6 +83,8 @@ pub struct Service {
     pub(super) routed: Arc<Profile>,
     stop: CancellationToken,
     streams: OpenStreams,
+    /// Places for connections, of all listeners together.
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Service {
@@ -86,8 +94,8 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// A service without connections. `stop` ends the taking of requests, `end` everything. What runs is in `tasks`, which the
-    /// caller awaits.
+    /// A service without connections, for any number of listeners. `stop` ends the taking of requests, `end` everything. What runs
+    /// is in `tasks`, which the caller awaits.
     #[must_use]
     pub fn new(
         front: Arc<Front>,
@@ -97,7 +105,7 @@ impl Service {
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let service = Arc::new(Self {
             front,
             profiles,
             limits,
@@ -110,7 +118,11 @@ impl Service {
             routed: Arc::default(),
             stop,
             streams: Arc::default(),
-        })
+            places: Arc::new(Semaphore::new(limits.connections_max)),
+        });
+        service.tasks.spawn(sweep(service.clone()));
+        service.tasks.spawn(note_keys(service.clone()));
+        service
     }
 
     /// Takes a place among the open streams of one client; `None` when he has too many.
@@ -161,16 +173,15 @@ impl Drop for Counted {
 ///
 /// Cancel safe.
 pub async fn listen(service: Arc<Service>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(service.limits.connections_max));
-    service.tasks.spawn(sweep(service.clone()));
+    let is_local = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = service.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, from)) => match room.clone().try_acquire_owned() {
-                Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, from, place))),
+            Ok((stream, from)) => match service.places.clone().try_acquire_owned() {
+                Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, (from, is_local), place))),
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },
             Err(fault) => {
@@ -182,9 +193,15 @@ pub async fn listen(service: Arc<Service>, listener: TcpListener) {
 }
 
 /// Serves one connection until it is closed.
-async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+async fn serve(
+    service: Arc<Service>,
+    stream: TcpStream,
+    (from, is_local): (SocketAddr, bool),
+    place: OwnedSemaphorePermit,
+) {
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
-    let ends = Ends { here: here.ip(), from: from.ip() };
+    let ends = Ends { here: here.ip(), from: from.ip(), is_local };
+    let Some(stream) = greeted(&service, stream).await else { return };
     let answering = {
         let service = service.clone();
         service_fn(move |request| {
@@ -218,6 +235,27 @@ async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place
     drop(place);
 }
 
+/// The connection, with TLS where that is wanted; `None` when there was no handshake in time.
+async fn greeted(service: &Service, stream: TcpStream) -> Option<Stream> {
+    let Some(tls) = &service.access.tls else { return Some(Stream::Plain(stream)) };
+    let patience = HANDSHAKE_PATIENCE.min(service.limits.idle_timeout);
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(patience, tls.accept(stream)) => accepted,
+        () = service.stop.cancelled() => return None,
+    };
+    match accepted {
+        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(fault)) => {
+            tracing::debug!(error = %fault, "there was no TLS handshake");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("a TLS handshake took too long");
+            None
+        }
+    }
+}
+
 /// Ends sessions that nobody uses, and all of them at the end.
 async fn sweep(service: Arc<Service>) {
     let every = (service.limits.session_idle / 4).clamp(Duration::from_millis(100), Duration::from_secs(60));
@@ -233,5 +271,22 @@ async fn sweep(service: Arc<Service>) {
     }
     for session in service.sessions.take_all() {
         service.end_session(session);
+    }
+}
+
+/// Notes which keys were used, now and then and at the end.
+async fn note_keys(service: Arc<Service>) {
+    let mut look = tokio::time::interval(KEYS_NOTED_EVERY);
+    let mut is_over = false;
+    while !is_over {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = service.end.cancelled() => is_over = true,
+        }
+        let ring = service.access.ring.clone();
+        let noted = tokio::task::spawn_blocking(move || ring.write_used()).await;
+        if let Ok(Err(fault)) = noted {
+            tracing::warn!(error = error_chain(&fault), "when keys were used last cannot be noted");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::domain::Surface;
 use crate::gateway::mcp::{Caller, Conversation, Front, Profile};
 use crate::operations::CallerId;
 use crate::wire::Members;
@@ -55,7 +56,8 @@ impl Session {
     ) -> Arc<Self> {
         let general = EventStream::kept(0, limits.stream_bytes_max);
         let caller = front.next_caller();
-        let who = Caller { id: caller, is_anonymous: false, principal: principal.clone() };
+        let (is_anonymous, surface) = (false, Surface::McpHttp);
+        let who = Caller { id: caller, is_anonymous, principal: principal.clone(), surface };
         Arc::new(Self {
             id: fresh_id(),
             caller,

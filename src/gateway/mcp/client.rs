@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::Surface;
 use crate::local_socket::Journal;
 use crate::operations::{CallerId, Operations};
 use crate::wire::{Envelope, EnvelopeKind, Line, LineWriter, WriteWatch};
@@ -64,7 +65,8 @@ pub async fn serve(
             journal.note_initialized();
         }
     }
-    let caller = Caller { id: session.caller, is_anonymous: false, principal: "stdio".into() };
+    let (id, surface) = (session.caller, Surface::McpStdio);
+    let caller = Caller { id, is_anonymous: false, principal: "stdio".into(), surface };
     let conversation = front.conversation(session.profile, caller, Arc::new(writer.clone()), &stop);
     if session.is_resumed {
         conversation.resume();

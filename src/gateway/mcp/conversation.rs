@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Tool, ToolKey};
+use crate::domain::{Surface, Tool, ToolKey};
 use crate::operations::{CallerId, OpContext, Operations};
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
 use crate::wire::{Envelope, EnvelopeKind, Members, is_method};
@@ -85,6 +85,8 @@ pub struct Caller {
     pub is_anonymous: bool,
     /// What a sealed state is bound to: the name of his key, or of the way he came.
     pub principal: Arc<str>,
+    /// Which way he came.
+    pub surface: Surface,
 }
 
 /// One client.
@@ -485,7 +487,10 @@ impl Conversation {
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
         let principal = principal_number(&self.caller.principal);
-        (OpContext { cancel, progress, caller, is_anonymous, principal, behind, inline_bytes_max }, exchange)
+        let (who, surface) = (Some(self.caller.principal.clone()), self.caller.surface);
+        let cx =
+            OpContext { cancel, progress, caller, who, surface, is_anonymous, principal, behind, inline_bytes_max };
+        (cx, exchange)
     }
 
     /// What a client who comes back must ask for.
@@ -600,7 +605,7 @@ impl Exchange for Held {
 }
 
 /// A number for a principal that is no caller's.
-fn principal_number(principal: &str) -> u64 {
+pub(in crate::gateway) fn principal_number(principal: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     principal.hash(&mut hasher);
     hasher.finish() | 1 << 63

@@ -30,6 +30,7 @@ mod told;
 
 pub use asked::Asked;
 pub use client::{Session, front, serve};
+pub(in crate::gateway) use conversation::principal_number;
 pub use conversation::{Caller, ClientLimits, Conversation, Front, Mismatch};
 pub use exchange::{Exchange, Outlet, Said};
 pub use hello::{LEGACY_VERSIONS, META_VERSION, MODERN_VERSIONS};

@@ -14,8 +14,10 @@ const META: &str = "io.modelcontextprotocol/";
 /// A running `mcporch serve`, on a port that the system picked.
 pub(crate) struct Served {
     child: Child,
-    /// `ADDRESS:PORT`.
+    /// `ADDRESS:PORT`, of the first listener.
     pub(crate) address: String,
+    /// Those of all.
+    pub(crate) addresses: Vec<String>,
 }
 
 impl Served {
@@ -27,8 +29,16 @@ impl Served {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
         assert_eq!(told["pid"], child.id());
-        let address = told["url"].as_str().unwrap().strip_prefix("http://").unwrap();
-        Self { address: address.strip_suffix("/mcp").unwrap().to_owned(), child }
+        let address = |url: &Value| {
+            url.as_str().unwrap().strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap().to_owned()
+        };
+        let addresses = told["urls"].as_array().unwrap().iter().map(address).collect();
+        Self { address: address(&told["url"]), addresses, child }
+    }
+
+    /// A client of another listener.
+    pub(crate) fn at(&self, address: &str, path: &str) -> Http {
+        Http { address: address.to_owned(), path: path.to_owned(), headers: Vec::new(), next_id: 0 }
     }
 
     /// A client of the stateless revision.

@@ -1,0 +1,1 @@
+//! The log through the door of the room.

@@ -1,0 +1,45 @@
+//! Who calls a verb over the network.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Scope, Surface};
+use crate::gateway::mcp::principal_number;
+use crate::operations::{CallerId, OpContext};
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The name of his key, or of the way he came.
+    pub principal: Arc<str>,
+    /// What he may do.
+    pub scope: Scope,
+    /// Which way he came.
+    pub surface: Surface,
+    /// From where; `None` where that is this process.
+    pub from: Option<IpAddr>,
+    /// Which of all callers.
+    pub id: CallerId,
+    /// He cannot be told apart from others beyond this request: one who comes by REST. A WebSocket is one caller as long as it is
+    /// open.
+    pub is_anonymous: bool,
+}
+
+impl Caller {
+    /// The circumstances of one operation of his. Without progress and without anybody whom a server could ask something: add
+    /// what the surface has.
+    #[must_use]
+    pub fn context(&self, cancel: CancellationToken) -> OpContext {
+        OpContext {
+            cancel,
+            caller: self.id,
+            who: Some(self.principal.clone()),
+            surface: self.surface,
+            is_anonymous: self.is_anonymous,
+            principal: principal_number(&self.principal),
+            ..OpContext::default()
+        }
+    }
+}

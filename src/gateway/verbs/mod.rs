@@ -1,0 +1,136 @@
+//! The verbs as the network offers them: one table with the name of each, who may use it, what it takes and gives, and where it
+//! lies in the REST API. REST, the WebSocket and `POST /mcp/<name>` are made from this table, and so are the OpenAPI document and
+//! its page: a verb that is added here is everywhere. Nothing here decides; each entry reads its input, calls one operation and
+//! writes what came of it.
+
+mod caller;
+mod fault;
+mod inputs;
+mod look;
+mod orders;
+mod outputs;
+mod raw;
+mod run_tools;
+mod shape;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use caller::Caller;
+pub use fault::{Fault, FaultKind, Wrong};
+pub use raw::RawJson;
+pub use shape::{MemberKind, Shape, typed};
+pub use table::{HttpMethod, Path, Verb, all, find};
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::operations::{OpContext, Operations};
+
+/// All verbs over the operations. Cheap to share.
+pub struct Verbs {
+    operations: Arc<Operations>,
+}
+
+impl fmt::Debug for Verbs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verbs").finish_non_exhaustive()
+    }
+}
+
+/// What a name on the network means.
+#[derive(Debug, Clone, Copy)]
+pub enum Meant<'a> {
+    /// A verb, by its name or one of its aliases.
+    Verb(&'static Verb),
+    /// A tool, if there is one of that name.
+    Tool(&'a str),
+}
+
+/// What came of a name and its parameters.
+#[derive(Debug)]
+pub struct Named {
+    /// The output of a verb. Of a tool the text of its result, where it is text alone, else its structured content, else the whole
+    /// result.
+    pub result: RawJson,
+    /// The tool says that it failed.
+    pub is_error: bool,
+}
+
+impl Verbs {
+    /// The verbs over these operations.
+    #[must_use]
+    pub fn new(operations: Arc<Operations>) -> Self {
+        Self { operations }
+    }
+
+    /// The operations below.
+    #[must_use]
+    pub fn operations(&self) -> &Arc<Operations> {
+        &self.operations
+    }
+
+    /// What a name means: a verb, one of the tools that MCP clients are shown, a name of older programs, else a tool.
+    #[must_use]
+    pub fn meant(name: &str) -> Meant<'_> {
+        find(name).map_or(Meant::Tool(name), Meant::Verb)
+    }
+
+    /// Runs a verb: checks the caller's scope, then the input against the verb's schema, then does it.
+    ///
+    /// Cancel safe as far as the operation is: each says so.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn run(
+        &self,
+        cx: &OpContext,
+        caller: &Caller,
+        verb: &'static Verb,
+        input: Value,
+    ) -> Result<RawJson, Fault> {
+        if !caller.scope.covers(verb.scope) {
+            let (name, needed, has) = (verb.name, verb.scope, caller.scope);
+            let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
+            return Err(Fault::new(FaultKind::ScopeTooSmall, what));
+        }
+        let input = shape::object(input)?;
+        verb.shape().check(&input)?;
+        (verb.run)(self, Asked { cx, caller }, input).await
+    }
+
+    /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
+    ///
+    /// Cancel safe as far as the operation is.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn run_named(&self, cx: &OpContext, caller: &Caller, name: &str, input: Value) -> Result<Named, Fault> {
+        match Self::meant(name) {
+            Meant::Verb(verb) => {
+                let result = self.run(cx, caller, verb, input).await?;
+                Ok(Named { result, is_error: false })
+            }
+            Meant::Tool(tool) => {
+                let verb = find("call").expect("the table has it");
+                if !caller.scope.covers(verb.scope) {
+                    let (needed, has) = (verb.scope, caller.scope);
+                    let what = format!("running tools needs the scope {needed}, and this key has {has}");
+                    return Err(Fault::new(FaultKind::ScopeTooSmall, what));
+                }
+                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+            }
+        }
+    }
+}
+
+/// The circumstances of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What the operations need.
+    pub cx: &'a OpContext,
+    /// Who asked.
+    pub caller: &'a Caller,
+}

@@ -12,9 +12,11 @@ mod outputs;
 mod raw;
 mod run_tools;
 mod shape;
+mod seeds;
 mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Wrong};
@@ -23,15 +25,19 @@ pub use shape::{MemberKind, Shape, typed};
 pub use table::{HttpMethod, Path, Verb, all, find};
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::monitor::Monitor;
 use crate::operations::{OpContext, Operations};
 
 /// All verbs over the operations. Cheap to share.
 pub struct Verbs {
     operations: Arc<Operations>,
+    monitor: Option<Arc<Monitor>>,
+    audit: Option<PathBuf>,
 }
 
 impl fmt::Debug for Verbs {
@@ -63,7 +69,25 @@ impl Verbs {
     /// The verbs over these operations.
     #[must_use]
     pub fn new(operations: Arc<Operations>) -> Self {
-        Self { operations }
+        Self { operations, monitor: None, audit: None }
+    }
+
+    /// The same with what went on.
+    #[must_use]
+    pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
+        Self { monitor: Some(monitor), ..self }
+    }
+
+    /// The same with the audit log in that folder.
+    #[must_use]
+    pub fn with_audit(self, folder: PathBuf) -> Self {
+        Self { audit: Some(folder), ..self }
+    }
+
+    /// What went on, where it is kept.
+    #[must_use]
+    pub fn monitor(&self) -> Option<&Arc<Monitor>> {
+        self.monitor.as_ref()
     }
 
     /// The operations below.

@@ -14,7 +14,12 @@ fn served(home: &Home) -> Served {
     let served = Served::start(home, &[]);
     wait_for("both servers to be listed", || {
         let tools = get(&served, "/tools").json()["tools"].clone();
-        (tools.as_array()?.iter().filter(|tool| tool["tool"] == "clock.current_time" || tool["server"] == "bench").count() > 10)
+        (tools
+            .as_array()?
+            .iter()
+            .filter(|tool| tool["tool"] == "clock.current_time" || tool["server"] == "bench")
+            .count()
+            > 10)
             .then_some(())
     });
     served
@@ -34,7 +39,11 @@ fn post(served: &Served, path: &str, body: &Value) -> Response {
 
 /// Asserts that it is a problem of that kind, and gives it.
 fn problem(response: Response, status: u16, slug: &str) -> Value {
-    assert_eq!((response.status, response.header("content-type")), (status, Some("application/problem+json")), "{slug}");
+    assert_eq!(
+        (response.status, response.header("content-type")),
+        (status, Some("application/problem+json")),
+        "{slug}"
+    );
     let id = response.header("x-request-id").unwrap().to_owned();
     let told = response.json();
     assert_eq!((&told["type"], &told["status"]), (&json!(format!("/problems/{slug}")), &json!(status)), "{told}");
@@ -76,7 +85,8 @@ fn servers_are_shown_stopped_and_started() {
     let home = home();
     let served = served(&home);
     let all = get(&served, "/servers").json();
-    let names: Vec<&str> = all["servers"].as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        all["servers"].as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
     assert_eq!(names, ["bench", "clock"], "{all}");
     let started = post(&served, "/servers/bench/start", &json!({})).json();
     assert_eq!((&started["servers"][0]["is_done"], &started["servers"][0]["state"]), (&json!(true), &json!("ready")));
@@ -113,7 +123,8 @@ fn whatever_is_wrong_is_named_with_its_place() {
     let told = problem(post(&served, "/call", &body), 400, "invalid-input");
     let all = errors(&told).join("\n");
     assert!(all.contains("/tool") && all.contains("/params") && all.contains("did you mean `params`"), "{all}");
-    let told = problem(post(&served, "/call", &json!({"tool": "bench.echo_1", "params": {"text": 5}})), 400, "invalid-input");
+    let told =
+        problem(post(&served, "/call", &json!({"tool": "bench.echo_1", "params": {"text": 5}})), 400, "invalid-input");
     assert!(errors(&told)[0].starts_with("\"/params"), "{told}");
     problem(post(&served, "/servers/bench/start", &json!({"all": true})), 400, "invalid-input");
     problem(api(&served, "/call").send("POST", "{\"tool\":"), 400, "invalid-input");

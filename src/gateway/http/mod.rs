@@ -24,8 +24,8 @@ mod session;
 mod stream;
 mod tls;
 
-pub(in crate::gateway) use access::Visitor;
 pub use access::{Access, Rate};
+pub(in crate::gateway) use access::{Visitor, shown_key};
 pub(in crate::gateway) use answer::Reply;
 pub(in crate::gateway) use body::{BodyFault, read_body};
 pub(in crate::gateway) use cors::preflight;
@@ -34,5 +34,6 @@ pub(in crate::gateway) use headers::{Accepts, is_json};
 pub use listed_keys::ListedKeys;
 pub(in crate::gateway) use refusal::Refusal;
 pub(in crate::gateway) use request::Ends;
+pub(in crate::gateway) use service::Place;
 pub use service::{Limits, Service, listen};
 pub use tls::Tls;

@@ -32,3 +32,5 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod ws;

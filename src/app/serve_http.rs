@@ -38,14 +38,15 @@ pub async fn serve_http(
         tracing::warn!("{warning}");
     }
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let behind = Behind::start(&app, config, request, env, &end);
+    let behind = Behind::start(&app, config, request, env.clone(), &end);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let calls = Arc::new(AtomicUsize::new(0));
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
     let tasks = TaskTracker::new();
     let listening = http.listening();
-    http.serve(config, &app, (front, profiles(config)), (stop.clone(), end.clone()), &tasks);
+    let verbs = app.verbs(config, env, &listening, || 0);
+    http.serve(config, &app, (front, verbs), profiles(config), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit;
 use crate::config::{Config, HttpSettings};
 use crate::domain::Moment;
 use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Tls};
@@ -67,6 +68,11 @@ impl Opened {
             addresses.push(address);
         }
         Ok(Some(Self { listeners, access, addresses }))
+    }
+
+    /// Notes there who is not let in.
+    pub(super) fn note_refusals(&mut self, audit: Option<audit::Log>) {
+        self.access.audit = audit;
     }
 
     /// What clients can connect to.

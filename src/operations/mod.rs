@@ -28,6 +28,7 @@ mod list_tools;
 mod look_at_servers;
 mod mend_params;
 mod observed;
+mod order;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -39,6 +40,7 @@ mod server_log;
 mod servers;
 mod show_settings;
 mod slim_schema;
+mod spans;
 mod status;
 mod steps;
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let view = view.filter(|view| !rest::is_name(view));
-    let checked = service.access.check(&parts.method, &parts.headers, authority, ends.here);
+    let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
     let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
     let mut response = match (view, checked) {
         (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
@@ -60,10 +60,11 @@ async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, 
         return cors::preflight(&parts.headers);
     }
     let visitor = service.access.visitor(&parts.headers, ends);
-    let principal = match visitor.and_then(|visitor| visitor.needs(Scope::Caller).map(|()| visitor.who)) {
-        Ok(principal) => principal,
-        Err(refusal) => return keep_out(refusal),
-    };
+    let principal =
+        match visitor.and_then(|visitor| service.access.needs(&visitor, Scope::Caller).map(|()| visitor.who)) {
+            Ok(principal) => principal,
+            Err(refusal) => return keep_out(refusal),
+        };
     let profile = match find_profile(service, view) {
         Ok(profile) => profile,
         Err(why) => return unknown(service, &why),

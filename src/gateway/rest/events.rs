@@ -29,7 +29,7 @@ pub(super) async fn events(mut request: Request) -> Response {
     let Some(visitor) = &came.visitor else {
         return Problem(Fault::new(FaultKind::KeyNeeded, "a key is needed")).into_response();
     };
-    if let Err(refusal) = visitor.needs(Scope::Viewer) {
+    if let Err(refusal) = came.service.access.needs(visitor, Scope::Viewer) {
         return refused(refusal);
     }
     let topics = match topics(&came, request.uri().query().unwrap_or_default(), visitor.scope) {

@@ -54,6 +54,7 @@ impl Caller {
             caller: self.id,
             who: Some(self.principal.clone()),
             surface: self.surface,
+            from: self.from,
             is_anonymous: self.is_anonymous,
             principal: principal_number(&self.principal),
             ..OpContext::default()

@@ -23,7 +23,14 @@ pub(super) async fn find(verbs: &Verbs, asked: Asked<'_>, input: Find) -> Result
         Some(FindDetail::Full) => Detail::Full,
         Some(FindDetail::Brief) | None => Detail::Brief,
     };
-    let input = FindInput { query: input.query, limit: input.limit, detail, caller: asked.cx.caller };
+    let input = FindInput {
+        query: input.query,
+        limit: input.limit,
+        detail,
+        caller: asked.cx.caller,
+        who: asked.cx.who.clone(),
+        surface: asked.cx.surface,
+    };
     Ok(verbs.operations.find_tool(&input).await?)
 }
 

@@ -16,6 +16,7 @@ mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod watch;
 
 pub use caller::Caller;
@@ -124,10 +125,14 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        caller.may(verb)?;
+        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
-        (verb.run)(self, Asked { cx, caller }, input).await
+        let traced = traced::begin(cx, verb.name);
+        let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+        let ended = (verb.run)(self, Asked { cx, caller }, input).await;
+        traced::end(traced, &ended);
+        ended
     }
 
     /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
@@ -144,8 +149,12 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                caller.may(verb)?;
-                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+                caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, "call", fault.kind.slug()))?;
+                let traced = traced::begin(cx, verb.name);
+                let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+                let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;
+                traced::end(traced, &ended);
+                ended
             }
         }
     }

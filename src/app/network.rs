@@ -49,7 +49,9 @@ impl App {
             memory_bytes: memory_bytes(),
             listens: listens.clone(),
         }));
-        Arc::new(Verbs::new(operations.clone()).with_monitor(self.monitor.clone()))
+        let verbs = Verbs::new(operations.clone());
+        let is_watched = config.settings.monitor.enabled;
+        Arc::new(if is_watched { verbs.with_monitor(self.monitor.clone()) } else { verbs })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use hyper::Method;
 
 use crate::domain::nearest;
@@ -90,10 +90,10 @@ fn build() -> Router {
         .route("/ws", any(socket::no_upgrade))
         .route("/healthz", any(|request: Request| looked_at(request, |_| health::lives())))
         .route("/readyz", any(|request: Request| looked_at(request, health::is_ready)))
-        .route("/problems/{slug}", any(health::about))
+        .route("/problems/{slug}", get(health::about).fallback(look_only))
         .route(&format!("{BASE}/openapi.json"), any(|request: Request| looked_at(request, |_| openapi::document())))
         .route(&format!("{BASE}/docs"), any(|request: Request| looked_at(request, |_| docs::page())))
-        .route(&format!("{BASE}/docs/{{file}}"), any(docs::file))
+        .route(&format!("{BASE}/docs/{{file}}"), get(docs::file).fallback(look_only))
         .fallback(nothing)
 }
 
@@ -103,6 +103,11 @@ async fn looked_at(mut request: Request, give: fn(&Came) -> Response) -> Respons
         return not_allowed("GET, HEAD, OPTIONS");
     }
     give(&came(&mut request))
+}
+
+/// Of a path that is only looked at, and asked for something else.
+async fn look_only() -> Response {
+    not_allowed("GET, HEAD, OPTIONS")
 }
 
 /// Says which addresses are near.

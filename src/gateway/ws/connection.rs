@@ -248,10 +248,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(result) => self.requests.answer(id, message::result(id, &result)),
             Err(fault) => self.requests.refuse(id, &fault),
         }
+        if self.known_still().is_err() {
+            self.leave(frames::POLICY, "the key is no longer good");
+        }
     }
 
     /// Who asks, if he may ask now.
-    fn admitted(&mut self) -> Result<Arc<Caller>, Fault> {
+    fn admitted(&self) -> Result<Arc<Caller>, Fault> {
         if self.is_draining {
             return Err(words::stopping());
         }
@@ -260,19 +263,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let caller = caller.clone();
         self.service.access.count(visitor).map_err(words::fault)?;
-        if let Err(refusal) = self.known_still() {
-            self.leave(frames::POLICY, "the key is no longer good");
-            return Err(words::fault(refusal));
-        }
+        self.known_still().map_err(words::fault)?;
         Ok(caller)
     }
 
     /// Whether the key that he showed is still good.
     fn known_still(&self) -> Result<(), Refusal> {
-        match &self.key {
-            Some(key) => self.service.access.holder(key, self.from).map(|_| ()),
-            None => Ok(()),
-        }
+        self.key.as_deref().map_or(Ok(()), |key| self.service.access.still_holds(key, self.from))
     }
 
     /// What he may do.

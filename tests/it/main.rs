@@ -39,4 +39,5 @@ mod tidy;
 mod top;
 #[cfg(unix)]
 mod traces;
+#[cfg(unix)]
 mod ws;

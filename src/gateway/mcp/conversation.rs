@@ -158,6 +158,12 @@ impl Front {
         CallerId(self.next_caller.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Counts one more call among those that run, for as long as what is given lives.
+    pub(in crate::gateway) fn count_running(&self) -> CountedCall {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        CountedCall(self.calls.clone())
+    }
+
     /// A conversation that nothing was said in. `outlet` takes what belongs to no request. It ends with `stop`, or with
     /// [`Conversation::end`].
     #[must_use]
@@ -188,6 +194,16 @@ impl Front {
             over: stop.child_token(),
             _present: present,
         })
+    }
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub(in crate::gateway) struct CountedCall(Arc<AtomicUsize>);
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::alerts::Alerts;
@@ -24,7 +24,7 @@ use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index, isolation};
+use crate::{embedder, index, isolation, traces};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::quarantine::Quarantine;
@@ -57,6 +57,8 @@ pub struct App {
     pub monitor: Arc<Monitor>,
     /// Who did what, where that is kept.
     pub audit: Option<audit::Log>,
+    /// Notified when a server may have changed.
+    pub(super) server_news: Arc<Notify>,
     pub(super) pool: Arc<Pool>,
     results: Arc<Results>,
     catalog: Arc<Catalog>,
@@ -95,14 +97,14 @@ impl App {
         let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras, &refreshes);
         let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
         let (path, path_task) = search_path(settings, env, &servers);
-        let news = Arc::new(News::default());
+        let (news, server_news) = (Arc::new(News::default()), Arc::new(Notify::new()));
         let (quarantine, damaged) = Quarantine::read(config.home.quarantine());
         warnings.extend(damaged);
         let held = quarantine.held();
         let world = World {
             salvage,
             path: path.clone(),
-            events: events::sink(news.clone(), server_logs.clone(), alerts.clone(), quarantine),
+            events: events::sink(news.clone(), server_logs.clone(), alerts.clone(), quarantine, server_news.clone()),
             now: unix_now,
             measure,
             http_get: health::http_get(),
@@ -136,6 +138,9 @@ impl App {
         if let Some(audit) = &audit {
             operations.observe_with(Arc::new(audit.clone()));
         }
+        if let Some(observer) = traces::observer() {
+            operations.observe_with(observer);
+        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -147,6 +152,7 @@ impl App {
             alerts,
             monitor,
             audit,
+            server_news,
             pool,
             catalog: kept_catalog,
             history,
@@ -191,6 +197,7 @@ impl App {
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+        self.monitor.stop().await;
         // A refresh that is cut off between the issuer's answer and the disk costs the login.
         self.refreshes.close();
         if tokio::time::timeout(REFRESH_TIMEOUT, self.refreshes.wait()).await.is_err() {

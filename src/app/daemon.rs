@@ -67,7 +67,8 @@ pub async fn serve_daemon(
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     let behind_stop = CancellationToken::new();
-    let behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
+    let mut behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
+    behind.watch(&app, config, &behind_stop);
     let checks = checks(config, env, behind.reload_soon());
     let service = Arc::new(Service::new(
         app.operations.clone(),

@@ -21,6 +21,7 @@ mod quarantine;
 mod reload;
 mod run;
 mod serve_http;
+mod watch;
 
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;

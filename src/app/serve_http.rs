@@ -38,7 +38,8 @@ pub async fn serve_http(
         tracing::warn!("{warning}");
     }
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let behind = Behind::start(&app, config, request, env, &end);
+    let mut behind = Behind::start(&app, config, request, env, &end);
+    behind.watch(&app, config, &end);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let calls = Arc::new(AtomicUsize::new(0));
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };

@@ -31,6 +31,7 @@ mod settings_file;
 mod settings_http;
 mod settings_monitor;
 mod settings_results;
+mod settings_telemetry;
 #[cfg(test)]
 mod settings_tests;
 mod settings_websocket;
@@ -66,6 +67,7 @@ pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLog
 pub use settings_http::HttpSettings;
 pub use settings_monitor::MonitorSettings;
 pub use settings_results::ResultsSettings;
+pub use settings_telemetry::TelemetrySettings;
 pub use settings_websocket::WebsocketSettings;
 pub use tool_overrides::ToolOverride;
 

@@ -18,6 +18,7 @@ use super::settings_file::{
 use super::settings_http::HttpSettings;
 use super::settings_monitor::MonitorSettings;
 use super::settings_results::ResultsSettings;
+use super::settings_telemetry::TelemetrySettings;
 use super::settings_websocket::WebsocketSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -59,6 +60,8 @@ pub struct Settings {
     pub websocket: WebsocketSettings,
     /// The log.
     pub log: LogSettings,
+    /// Traces and figures that are sent elsewhere.
+    pub telemetry: TelemetrySettings,
     /// The logs of servers.
     pub server_logs: ServerLogsSettings,
     /// Who is told of what.
@@ -417,6 +420,7 @@ impl From<SettingsFile> for Settings {
             audit: file.audit.into(),
             websocket: file.websocket.into(),
             log: file.log.into(),
+            telemetry: file.telemetry.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),
         }

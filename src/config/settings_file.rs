@@ -13,6 +13,7 @@ use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
 use super::settings_monitor::MonitorFile;
 use super::settings_results::ResultsFile;
+use super::settings_telemetry::TelemetryFile;
 use super::settings_websocket::WebsocketFile;
 use super::{layers, profiles, tool_overrides};
 
@@ -57,6 +58,8 @@ pub(super) struct SettingsFile {
     pub(super) websocket: WebsocketFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
+    /// Traces and figures that are sent to others.
+    pub(super) telemetry: TelemetryFile,
     /// What is kept of each server's stderr and of its story.
     pub(super) server_logs: ServerLogsFile,
     /// Who is told when a server crashes, comes back or goes over a limit.

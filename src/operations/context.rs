@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Surface;
+use crate::traces::Trace;
 use crate::upstream::{Behind, ProgressSink};
 
 /// Which caller of several; callers of one process that share nothing have different ones.
@@ -34,6 +35,8 @@ pub struct OpContext {
     pub principal: u64,
     /// What a server may ask of him, and how it is told.
     pub behind: Behind,
+    /// The span that it is part of.
+    pub trace: Trace,
     /// A result with more text than that, in bytes, is kept and given as a handle; `None` and 0 hand over all.
     pub inline_bytes_max: Option<usize>,
 }

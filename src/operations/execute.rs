@@ -291,7 +291,8 @@ impl Operations {
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
-        let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
+        let trace = &execution.cx.trace;
+        let (routed, decision) = trace.during("route", self.decide(request, Some(&execution.params))).await?;
         execution.watch.note_routed(request, &routed, Some(decision));
         let output = self.follow_ranking(execution, &routed, decision).await?;
         Ok(self.recorded(execution.cx.caller, request, &execution.params, &routed, output))

@@ -40,6 +40,7 @@ mod server_log;
 mod servers;
 mod show_settings;
 mod slim_schema;
+mod spans;
 mod status;
 mod steps;
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+// mod ops;
 mod protocol;
 mod remote;
 mod results;
@@ -34,3 +35,5 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod traces;

@@ -1,6 +1,7 @@
 //! What the headers of a message say of it: how it may be answered, and, for the stateless revisions, what is in it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::domain::Tool;
 use crate::gateway::mcp::{Asked, Mismatch};
+use crate::traces;
 
 pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -54,11 +56,16 @@ pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}").trim().to_owned())
 }
 
+/// What the headers carry of the trace that the request belongs to, as raw members of `_meta`.
+pub(super) fn carried(headers: &HeaderMap) -> Option<Arc<str>> {
+    traces::from_headers(|name| headers.get(name)?.to_str().ok())
+}
+
 /// Holds what the headers of a stateless request say against the request. `find_tool` knows the tools of the view.
 pub(super) fn check(
     headers: &HeaderMap,
     asked: &Asked<'_>,
-    find_tool: impl FnOnce(&str) -> Option<std::sync::Arc<Tool>>,
+    find_tool: impl FnOnce(&str) -> Option<Arc<Tool>>,
 ) -> Result<(), Mismatch> {
     // Without a version in the body the request is refused for that.
     let Some(version) = asked.version() else { return Ok(()) };

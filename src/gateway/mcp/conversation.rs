@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{Surface, Tool, ToolKey};
 use crate::operations::{CallerId, OpContext, Operations};
+use crate::traces;
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
 use crate::wire::{Envelope, EnvelopeKind, Members, is_method};
 
@@ -27,7 +28,7 @@ use super::peer::{LegacyPeer, ModernPeer};
 use super::profile::{Profile, View};
 use super::resources::{Followed, Followers};
 use super::told::Listener;
-use super::{calls, direct, hello, server_view, told};
+use super::{calls, direct, hello, server_view, told, traced};
 
 /// Longest wait for the catalog before the tools are listed without it: a client that starts us waits for this answer.
 pub(super) const LIST_WAIT: Duration = Duration::from_millis(500);
@@ -275,6 +276,8 @@ impl Conversation {
         if self.in_flight().contains_key(asked.id) {
             return refuse(exchange, INVALID_REQUEST, "a request with this id is open", None);
         }
+        let traced = traced::begin(self, asked, exchange);
+        let exchange = traced.as_ref().unwrap_or(exchange);
         match (asked.method, &self.profile.view) {
             ("subscriptions/listen", _) => told::listen(self, asked, exchange),
             ("server/discover", View::Routed) => exchange.answer(Said::Result(hello::discovered().to_string().into())),
@@ -467,7 +470,9 @@ impl Conversation {
         exchange: &Arc<dyn Exchange>,
         cancel: CancellationToken,
     ) -> (OpContext, Arc<dyn Exchange>) {
-        let mut behind = Behind { meta: asked.meta.clone(), ..Behind::default() };
+        let meta = traces::with_carried(asked.meta.as_ref(), exchange.carried().as_ref());
+        let trace = exchange.trace();
+        let mut behind = Behind { meta, ..Behind::default() };
         let mut exchange = exchange.clone();
         let mut progress = None;
         if asked.is_modern() {
@@ -518,6 +523,7 @@ impl Conversation {
             is_anonymous,
             principal,
             behind,
+            trace,
             inline_bytes_max,
         };
         (cx, exchange)

@@ -27,6 +27,7 @@ mod stdio;
 #[cfg(test)]
 mod tests;
 mod told;
+mod traced;
 
 pub use asked::Asked;
 pub use client::{Session, front, serve};

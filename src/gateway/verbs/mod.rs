@@ -16,6 +16,7 @@ mod seeds;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod watch;
 
 pub use caller::Caller;
@@ -123,7 +124,11 @@ impl Verbs {
         }
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
-        (verb.run)(self, Asked { cx, caller }, input).await
+        let traced = traced::begin(cx, verb.name);
+        let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+        let ended = (verb.run)(self, Asked { cx, caller }, input).await;
+        traced::end(traced, &ended);
+        ended
     }
 
     /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
@@ -146,7 +151,11 @@ impl Verbs {
                     self.operations.tell_refused(cx, "call", FaultKind::ScopeTooSmall.slug());
                     return Err(Fault::new(FaultKind::ScopeTooSmall, what));
                 }
-                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+                let traced = traced::begin(cx, verb.name);
+                let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+                let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;
+                traced::end(traced, &ended);
+                ended
             }
         }
     }

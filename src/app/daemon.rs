@@ -69,7 +69,7 @@ pub async fn serve_daemon(
     let behind_stop = CancellationToken::new();
     let mut behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
     behind.watch(&app, config, &behind_stop);
-    let checks = checks(config, env, behind.reload_soon());
+    let checks = checks(config, env.clone(), behind.reload_soon());
     let service = Arc::new(Service::new(
         app.operations.clone(),
         super::run::profiles(config),
@@ -84,7 +84,9 @@ pub async fn serve_daemon(
     if let Some(mut http) = http {
         http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());
-        http.serve(config, &app, (service.front.clone(), service.profiles.clone()), until, &tasks);
+        let presence = service.presence.clone();
+        let verbs = app.verbs(config, env, &listening, move || presence.borrow().clients);
+        http.serve(config, &app, (service.front.clone(), verbs), service.profiles.clone(), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);

@@ -16,6 +16,7 @@ mod guard;
 mod health;
 mod http;
 mod logins;
+mod network;
 mod pool_servers;
 mod quarantine;
 mod reload;

@@ -38,7 +38,7 @@ pub async fn serve_http(
         tracing::warn!("{warning}");
     }
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let mut behind = Behind::start(&app, config, request, env, &end);
+    let mut behind = Behind::start(&app, config, request, env.clone(), &end);
     behind.watch(&app, config, &end);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let calls = Arc::new(AtomicUsize::new(0));
@@ -47,7 +47,8 @@ pub async fn serve_http(
     let tasks = TaskTracker::new();
     http.note_refusals(app.audit.clone());
     let listening = http.listening();
-    http.serve(config, &app, (front, profiles(config)), (stop.clone(), end.clone()), &tasks);
+    let verbs = app.verbs(config, env, &listening, || 0);
+    http.serve(config, &app, (front, verbs), profiles(config), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

@@ -59,9 +59,7 @@ pub use feedback::{FeedbackInput, FeedbackOutput};
 pub use fetch_result::{FetchInput, FetchOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
 pub use forward::Forwarded;
-pub use inspect::{
-    InspectInput, InspectOutput, InspectedBars, InspectedDecision, InspectedLatency, RankedTool,
-};
+pub use inspect::{InspectInput, InspectOutput, InspectedBars, InspectedDecision, InspectedLatency, RankedTool};
 pub use large_result::{LargeResult, ResultBounds};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};

@@ -37,3 +37,4 @@ mod tidy;
 mod top;
 #[cfg(unix)]
 mod traces;
+mod ws;

@@ -268,7 +268,7 @@ impl Access {
 }
 
 /// The key in the headers. What proxies want to know (`Basic`) is not for us.
-pub(super) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
     let (scheme, key) = shown.split_once(' ').unwrap_or((shown, ""));

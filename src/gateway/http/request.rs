@@ -12,13 +12,11 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::domain::Scope;
 use crate::gateway::mcp::{Profile, View};
-use crate::gateway::ws::{self, Unfit};
+use crate::gateway::rest;
 
-use super::access::shown_key;
-use super::answer::{NOT_SERVED, Reply, empty, keep_out, not_allowed, refuse};
+use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
 use super::dress::dress;
 use super::modern::Sender;
-use super::refusal::Refusal;
 use super::service::Service;
 use super::{cors, legacy, post};
 
@@ -35,52 +33,25 @@ pub(in crate::gateway) struct Ends {
 
 /// Answers a request. Dropped when the client hangs up before that.
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends) {
-        Ok(()) => {
-            let mut response = match view {
-                None if matches!(path, "/ws" | "/") && ws::is_wanted(&parts) => {
-                    return socket(service, &mut parts, ends);
-                }
-                Some(view) => mcp(service, view, &parts, body, ends).await,
-                None => refuse(StatusCode::NOT_FOUND, NOT_SERVED, "there is nothing here; MCP is at /mcp"),
-            };
-            if let Some(origin) = parts.headers.get(ORIGIN) {
-                cors::open(&mut response, origin.clone());
-            }
+    let view = view.filter(|view| !rest::is_name(view));
+    let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
+    let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let mut response = match (view, checked) {
+        (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
+        (Some(_), Err(refusal)) => keep_out(refusal),
+        (None, checked) => {
+            let mut response = rest::answer(service, parts, body, ends, checked).await;
+            dress(response.headers_mut(), service.access.tls.is_some());
             response
         }
-        Err(refusal) => keep_out(refusal),
     };
-    if view.is_none() {
-        dress(response.headers_mut(), service.access.tls.is_some());
+    if let Some(origin) = origin {
+        cors::open(&mut response, origin);
     }
-    response
-}
-
-/// Makes the connection a WebSocket. Who has shown no key may still do so with his first message: browsers cannot send it here.
-fn socket(service: &Arc<Service>, parts: &mut Parts, ends: Ends) -> Response<Reply> {
-    let visitor = match service.access.visitor(&parts.headers, ends) {
-        Ok(visitor) => Some(visitor),
-        Err(Refusal::NoKey) => None,
-        Err(refusal) => return keep_out(refusal),
-    };
-    let key = shown_key(&parts.headers).ok().flatten().map(Into::into);
-    let (status, what) = match ws::open(service, parts, (visitor, key), ends.from) {
-        Ok(headers) => {
-            let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-            response.headers_mut().extend(headers);
-            return response;
-        }
-        Err(Unfit::Malformed(what)) => (StatusCode::BAD_REQUEST, what),
-        Err(Unfit::Version) => (StatusCode::UPGRADE_REQUIRED, "WebSocket is spoken here in version 13"),
-        Err(Unfit::NoUpgrade) => (StatusCode::BAD_REQUEST, "this connection cannot become a WebSocket"),
-    };
-    let mut response = refuse(status, NOT_SERVED, what);
-    response.headers_mut().extend([ws::version()]);
     response
 }
 

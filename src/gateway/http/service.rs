@@ -73,15 +73,6 @@ pub struct Limits {
     pub sockets: ws::Limits,
 }
 
-/// What there is beside MCP.
-#[derive(Debug)]
-pub struct Surfaces {
-    /// The verbs.
-    pub verbs: Arc<Verbs>,
-    /// What can be followed.
-    pub events: Events,
-}
-
 /// A place among the connections. Cloned by what outlives the connection's HTTP.
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
@@ -92,15 +83,18 @@ type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 /// Shared by all connections.
 pub struct Service {
     pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
+    /// What can be followed.
+    pub(in crate::gateway) events: Events,
     pub(super) profiles: Profiles,
     pub(in crate::gateway) limits: Limits,
     pub(in crate::gateway) access: Access,
-    pub(in crate::gateway) surfaces: Surfaces,
     pub(in crate::gateway) stop: CancellationToken,
     pub(in crate::gateway) end: CancellationToken,
     pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
     streams: OpenStreams,
@@ -120,19 +114,20 @@ impl Service {
     #[must_use]
     pub fn new(
         front: Arc<Front>,
+        (verbs, events): (Arc<Verbs>, Events),
         profiles: Profiles,
         limits: Limits,
         access: Access,
-        surfaces: Surfaces,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
         let service = Arc::new(Self {
             front,
+            verbs,
+            events,
             profiles,
             limits,
             access,
-            surfaces,
             stop,
             end,
             tasks,

@@ -78,16 +78,6 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// A call that runs for as long as this lives.
-#[derive(Debug)]
-pub struct CountedCall(Arc<AtomicUsize>);
-
-impl Drop for CountedCall {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Who a conversation is with.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -148,16 +138,15 @@ impl Front {
         })
     }
 
-    /// Counts a call of a way that is none of MCP: while calls run, a process that was told to stop waits for them.
-    #[must_use]
-    pub fn count_call(&self) -> CountedCall {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        CountedCall(self.calls.clone())
-    }
-
     /// A caller that nobody was before.
     pub fn next_caller(&self) -> CallerId {
         CallerId(self.next_caller.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Counts one more call among those that run, for as long as what is given lives.
+    pub(in crate::gateway) fn count_running(&self) -> CountedCall {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        CountedCall(self.calls.clone())
     }
 
     /// A conversation that nothing was said in. `outlet` takes what belongs to no request. It ends with `stop`, or with
@@ -187,6 +176,16 @@ impl Front {
             tasks: TaskTracker::new(),
             over: stop.child_token(),
         })
+    }
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub(in crate::gateway) struct CountedCall(Arc<AtomicUsize>);
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::domain::Moment;
 use crate::operations::{
     CapabilitiesInput, CapabilitiesOutput, Detail, ExplainInput, ExplainOutput, FindInput, FindOutput, IndexStatus,
-    InspectInput, InspectOutput, LogInput, LogOutput, ServerOutput, ServersOutput, SettingsOutput, StatusOutput, ToolsInput,
-    ToolsOutput,
+    InspectInput, InspectOutput, LogInput, LogOutput, ServerOutput, ServersOutput, SettingsOutput, StatusOutput,
+    ToolsInput, ToolsOutput,
 };
 
 use super::inputs::{Capabilities, Explain, Find, FindDetail, Inspect, Logs, Nothing, PAGE_LEN, Server, Tools};

@@ -11,8 +11,8 @@ mod orders;
 mod outputs;
 mod raw;
 mod run_tools;
-mod shape;
 mod seeds;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -66,6 +66,15 @@ pub struct Named {
     pub is_error: bool,
 }
 
+impl Named {
+    /// As older programs read it: `{"result": …}`, and `"is_error": true` beside it where the tool says so.
+    #[must_use]
+    pub fn into_json(self) -> RawJson {
+        let is_error = if self.is_error { ",\"is_error\":true" } else { "" };
+        RawJson::known(format!("{{\"result\":{}{is_error}}}", self.result.as_str()))
+    }
+}
+
 impl Verbs {
     /// The verbs over these operations.
     #[must_use]
@@ -116,12 +125,7 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        if !caller.scope.covers(verb.scope) {
-            let (name, needed, has) = (verb.name, verb.scope, caller.scope);
-            let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
-            self.operations.tell_refused(cx, name, FaultKind::ScopeTooSmall.slug());
-            return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-        }
+        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
         let traced = traced::begin(cx, verb.name);
@@ -145,12 +149,7 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                if !caller.scope.covers(verb.scope) {
-                    let (needed, has) = (verb.scope, caller.scope);
-                    let what = format!("running tools needs the scope {needed}, and this key has {has}");
-                    self.operations.tell_refused(cx, "call", FaultKind::ScopeTooSmall.slug());
-                    return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-                }
+                caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))?;
                 let traced = traced::begin(cx, verb.name);
                 let cx = traced.as_ref().map_or(cx, |(_, below)| below);
                 let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;

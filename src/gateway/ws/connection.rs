@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let settings = &service.limits.sockets;
         let socket = Socket::new(stream, service.limits.body_bytes_max);
         let outbox = Arc::new(Outbox::new(settings.queue_bytes_max));
-        let (front, verbs) = (service.front.clone(), service.surfaces.verbs.clone());
+        let (front, verbs) = (service.front.clone(), service.verbs.clone());
         let requests = Requests::new(front, verbs, outbox.clone(), settings.in_flight_max);
         let (now, id) = (Instant::now(), service.front.next_caller());
         let mut connection = Self {
@@ -248,10 +248,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(result) => self.requests.answer(id, message::result(id, &result)),
             Err(fault) => self.requests.refuse(id, &fault),
         }
+        if self.known_still().is_err() {
+            self.leave(frames::POLICY, "the key is no longer good");
+        }
     }
 
     /// Who asks, if he may ask now.
-    fn admitted(&mut self) -> Result<Arc<Caller>, Fault> {
+    fn admitted(&self) -> Result<Arc<Caller>, Fault> {
         if self.is_draining {
             return Err(words::stopping());
         }
@@ -260,10 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let caller = caller.clone();
         self.service.access.count(visitor).map_err(words::fault)?;
-        if let Err(refusal) = self.known_still() {
-            self.leave(frames::POLICY, "the key is no longer good");
-            return Err(words::fault(refusal));
-        }
+        self.known_still().map_err(words::fault)?;
         Ok(caller)
     }
 
@@ -287,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Vec::new();
         }
         let words = topics.words();
-        let events = &self.service.surfaces.events;
+        let events = &self.service.events;
         self.watcher.get_or_insert_with(|| Box::new(Watcher::new(events.clone()))).follow(topics);
         words
     }

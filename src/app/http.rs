@@ -7,13 +7,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit;
 use crate::config::{Config, HttpSettings};
 use crate::domain::Moment;
 use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Tls};
 use crate::gateway::mcp::{Front, Profiles};
+use crate::gateway::verbs::Verbs;
+use crate::gateway::watch::{Events, LogFeeds};
+use crate::gateway::ws;
 use crate::keys::{KeyFile, KeyRing};
 
-use super::now_ms;
+use super::{App, now_ms};
 
 /// Descriptors beside those of connections. A guess: three for each of many servers, and files.
 const DESCRIPTORS_BESIDE: u64 = 1024;
@@ -66,6 +70,11 @@ impl Opened {
         Ok(Some(Self { listeners, access, addresses }))
     }
 
+    /// Notes there who is not let in.
+    pub(super) fn note_refusals(&mut self, audit: Option<audit::Log>) {
+        self.access.audit = audit;
+    }
+
     /// What clients can connect to.
     pub(super) fn listening(&self) -> Listening {
         Listening { http: self.addresses.clone(), has_tls: self.access.tls.is_some() }
@@ -75,14 +84,16 @@ impl Opened {
     pub(super) fn serve(
         self,
         config: &Config,
-        front: Arc<Front>,
+        app: &App,
+        (front, verbs): (Arc<Front>, Arc<Verbs>),
         profiles: Profiles,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: &TaskTracker,
     ) {
         let limits = limits(config);
         make_room(limits.connections_max);
-        let service = Service::new(front, profiles, limits, self.access, (stop, end), tasks.clone());
+        let verbs = (verbs, events(config, app, tasks, &end));
+        let service = Service::new(front, verbs, profiles, limits, self.access, (stop, end), tasks.clone());
         for listener in self.listeners {
             tasks.spawn(http::listen(service.clone(), listener));
         }
@@ -109,6 +120,17 @@ fn access(settings: &HttpSettings, keys: KeyFile) -> Result<Access, Error> {
     })
 }
 
+/// What can be followed.
+fn events(config: &Config, app: &App, tasks: &TaskTracker, end: &CancellationToken) -> Events {
+    let settings = &config.settings;
+    let logs = settings.server_logs.enabled.then(|| {
+        let lines_per_s_max = settings.websocket.log_lines_per_s_max;
+        LogFeeds::new(config.home.server_logs(), lines_per_s_max, tasks.clone(), end.clone())
+    });
+    let monitor = settings.monitor.enabled.then(|| app.monitor.clone());
+    Events { monitor, logs, operations: app.operations.clone() }
+}
+
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
     let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
@@ -123,7 +145,7 @@ fn parse(listen: &str) -> Result<SocketAddr, Error> {
 }
 
 fn limits(config: &Config) -> Limits {
-    let (http, limits) = (&config.settings.http, &config.settings.limits);
+    let (http, limits, websocket) = (&config.settings.http, &config.settings.limits, &config.settings.websocket);
     Limits {
         body_bytes_max: limits.client_line_bytes_max,
         body_timeout: http.body_timeout,
@@ -135,6 +157,13 @@ fn limits(config: &Config) -> Limits {
         stream_bytes_max: http.stream_bytes_max,
         keep_alive: http.keep_alive,
         calls_in_flight_max: limits.calls_in_flight_max,
+        sockets: ws::Limits {
+            ping_every: websocket.ping_every,
+            in_flight_max: websocket.in_flight_max,
+            queue_bytes_max: websocket.queue_bytes_max,
+            write_timeout: websocket.write_timeout,
+            auth_timeout: websocket.auth_timeout,
+        },
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod flood;
 mod log;
+mod observe;
 mod page;
 #[cfg(test)]
 mod tests;

@@ -19,14 +19,15 @@ const DAY_MS: i64 = 86_400_000;
 /// # Errors
 /// When it cannot be written.
 pub fn append(options: &Options, event: &Event) -> Result<(), Error> {
-    Writer::open(options.clone())?.append(std::slice::from_ref(event)).map(drop)
+    Writer::new(options.clone()).append(std::slice::from_ref(event)).map(drop)
 }
 
 /// The end of the chain.
 #[derive(Debug)]
 pub(super) struct Writer {
     options: Options,
-    lock: File,
+    /// Opened anew after a failure: the folder may be another.
+    lock: Option<File>,
     end: Option<End>,
 }
 
@@ -43,27 +44,42 @@ struct End {
 }
 
 impl Writer {
-    /// Makes the folder if need be. Blocking.
-    pub(super) fn open(options: Options) -> Result<Self, Error> {
-        files::make_folder(&options.folder)?;
-        let path = options.folder.join("chain.lock");
-        let lock = files::private().write(true).truncate(false).open(&path).map_err(file("opening", &path))?;
-        Ok(Self { options, lock, end: None })
+    /// Nothing is opened yet.
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, lock: None, end: None }
+    }
+
+    /// Whether the folder can be had, as far as that shows without writing into it. Blocking.
+    pub(super) fn try_out(&mut self) -> Result<(), Error> {
+        self.lock = Some(lock_file(&self.options.folder)?);
+        Ok(())
     }
 
     /// Writes records of these events and gives them back once they are on the disk. Blocking. After an error none of them is there,
     /// and it can be tried again.
     pub(super) fn append(&mut self, events: &[Event]) -> Result<Vec<Entry>, Error> {
+        let folder = self.options.folder.clone();
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => lock_file(&folder)?,
+        };
         // Held for one write and one sync.
-        self.lock.lock().map_err(file("locking", &self.options.folder))?;
+        lock.lock().map_err(file("locking", &folder))?;
         let appended = self.append_locked(events);
-        if appended.is_err() {
-            // What is there now is looked at anew.
-            self.end = None;
+        let unlocked = lock.unlock();
+        match (appended, unlocked) {
+            (Ok(entries), Ok(())) => {
+                self.lock = Some(lock);
+                Ok(entries)
+            }
+            // They are written, and the lock goes with its file.
+            (Ok(entries), Err(_)) => Ok(entries),
+            (Err(fault), _) => {
+                // What is there is looked at anew.
+                self.end = None;
+                Err(fault)
+            }
         }
-        let unlocked = self.lock.unlock().map_err(file("unlocking", &self.options.folder));
-        let entries = appended?;
-        unlocked.map(|()| entries)
     }
 
     fn append_locked(&mut self, events: &[Event]) -> Result<Vec<Entry>, Error> {
@@ -122,11 +138,12 @@ impl End {
             None if tail.good_len == 0 && files.len() > 1 => files::tail(&files[files.len() - 2].path)?.last,
             None => None,
         };
+        let is_foreign = last.is_none() && tail.good_len > 0;
         let (seq, hash, at) = match last {
             Some(last) => (last.seq, last.hash, last.at),
             None => (newest.first - 1, BEGIN.to_owned(), now),
         };
-        if tail.good_len == tail.len && tail.len > 0 && at == now && hash == BEGIN {
+        if is_foreign {
             // None of ours: it is left as it is, and shows when the chain is checked.
             return Self::begin(files::named(folder, newest.first + 1), newest.first, hash, now);
         }
@@ -168,6 +185,12 @@ impl End {
         self.at = entries.last().map_or(self.at, |last| last.at);
         Ok(entries)
     }
+}
+
+fn lock_file(folder: &Path) -> Result<File, Error> {
+    files::make_folder(folder)?;
+    let path = folder.join("chain.lock");
+    files::private().write(true).truncate(false).open(&path).map_err(file("opening", &path))
 }
 
 /// Moves what is behind the last whole record into a file of its own; gives its name and length.

@@ -68,6 +68,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs, is_alone: bool) -> 
     let mut config = config::load(&global.request(), &ProcessEnv)?;
     args.apply(&mut config);
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }

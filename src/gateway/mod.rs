@@ -6,4 +6,7 @@ pub mod http;
 #[cfg(unix)]
 pub mod local;
 pub mod mcp;
+mod rest;
 pub mod verbs;
+pub mod watch;
+pub mod ws;

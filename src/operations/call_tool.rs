@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::domain::{ServerName, Tool};
+use crate::domain::{ServerName, Stage, Tool};
 use crate::reconcile::Known;
 use crate::supervisor::{Call, Outcome};
 
 use super::mend_params::mend;
 use super::resolve::find_hidden;
+use super::spans::{told, traced};
 use super::{Error, OpContext, Operations};
 
 /// Which tool, with what.
@@ -83,7 +85,9 @@ impl Operations {
         if !params.is_object() {
             return Checked::Problems(vec![format!("params must be an object, not {}", kind_of(params))]);
         }
+        let began = Instant::now();
         let problems = self.validators.problems(tool, params);
+        self.observers.passed(Stage::Check, began);
         if problems.is_empty() {
             return Checked::Fit(Cow::Borrowed(params), Vec::new());
         }
@@ -97,6 +101,8 @@ impl Operations {
 
     /// Sends a checked call.
     pub(super) async fn send(&self, cx: &OpContext, tool: &Tool, arguments: &str) -> Result<Outcome, Error> {
+        self.check_can_be_noted()?;
+        let mut span = cx.trace.call("tools/call", Some(&tool.key.tool), tool.key.server.as_str());
         let call = Call {
             server: &tool.key.server,
             tool: &tool.key.tool,
@@ -105,9 +111,12 @@ impl Operations {
             client: (!cx.is_anonymous).then_some(cx.caller.0),
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
-            behind: cx.behind.clone(),
+            behind: traced(&cx.behind, &span),
         };
+        let began = Instant::now();
         let ended = self.pool.call(&call).await;
+        self.observers.passed(Stage::Call, began);
+        told(&mut span, &ended);
         self.answered.note(&tool.key.server);
         Ok(ended?)
     }

@@ -38,6 +38,11 @@ pub enum Error {
     /// The write path failed.
     #[error(transparent)]
     Index(#[from] reconcile::Error),
+    /// What runs has to be written down first, and cannot be.
+    #[error(
+        "nothing runs while the audit log cannot be written (audit.required): its disk may be full; mcporch's own log says why"
+    )]
+    NotRecorded,
     /// The log of a server could not be read.
     #[error(transparent)]
     Log(#[from] server_logs::Error),
@@ -76,7 +81,7 @@ impl Error {
             Self::InvalidInput { .. } => Blame::Input,
             Self::NotFound { .. } | Self::History(history::Error::UnknownRoute { .. }) => Blame::Missing,
             Self::Server(fault) => blame_of_server(fault),
-            Self::History(_) | Self::Index(_) => Blame::Unavailable,
+            Self::History(_) | Self::Index(_) | Self::NotRecorded => Blame::Unavailable,
             Self::Results(fault) => match fault {
                 results::Error::Unknown { .. } | results::Error::Gone { .. } => Blame::Missing,
                 results::Error::File { .. } => Blame::Inside,
@@ -107,6 +112,7 @@ impl Error {
             | Self::Results(_)
             | Self::Index(_)
             | Self::Log(_)
+            | Self::NotRecorded
             | Self::Broken { .. } => None,
         }
     }

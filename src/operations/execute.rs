@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::domain::{Confidence, Effect, EffectSource, Tool, ToolKey};
+use crate::domain::{Confidence, Effect, EffectSource, Tool, ToolKey, Verb};
 use crate::router::{self, Decision};
 use crate::upstream::Answer;
 
@@ -16,6 +16,7 @@ use super::advice::{self, Advice};
 use super::ask_user::{Asked, ask_for_missing};
 use super::call_tool::Checked;
 use super::describe::rounded;
+use super::observed::Watch;
 use super::route::RANKED;
 use super::{Error, LargeResult, OpContext, Operations, Routed, StepsInput, StepsOutput};
 
@@ -133,7 +134,8 @@ struct Execution<'a> {
     without_plans: bool,
     /// The words; `None` when the caller named the tool.
     request: Option<&'a str>,
-    started: Instant,
+    /// Who is told of it.
+    watch: &'a Watch<'a>,
 }
 
 impl Execution<'_> {
@@ -186,12 +188,25 @@ impl Operations {
     /// When the input cannot be understood, or nothing can be routed. What the tool or its server does wrong is an
     /// outcome, not an error.
     pub async fn execute(&self, cx: &OpContext, input: ExecuteInput) -> Result<ExecuteOutput, Error> {
+        let is_named = [&input.tool, &input.plan].into_iter().flatten().any(|name| !name.trim().is_empty());
+        let watch = Watch::begin(self, if is_named { Verb::Call } else { Verb::Execute }, cx);
+        let ended = self.execute_watched(cx, input, &watch).await;
+        watch.executed(cx, &ended);
+        ended
+    }
+
+    async fn execute_watched(
+        &self,
+        cx: &OpContext,
+        input: ExecuteInput,
+        watch: &Watch<'_>,
+    ) -> Result<ExecuteOutput, Error> {
         let lessons = input.lessons.clone();
-        let started = Instant::now();
+        let started = watch.started();
         // Rare ways are in boxes, here and below: the usual one, a tool that was named, does not carry them along.
         let mut output = match input.plan.as_deref().filter(|plan| !plan.trim().is_empty()) {
-            Some(plan) => Box::pin(self.execute_plan(cx, plan, &input, started)).await,
-            None => self.execute_request(cx, input, started).await,
+            Some(plan) => Box::pin(self.execute_plan(cx, plan, &input, watch)).await,
+            None => self.execute_request(cx, input, watch).await,
         }?;
         output.tell(lessons);
         log(&output, started);
@@ -202,7 +217,7 @@ impl Operations {
         &self,
         cx: &OpContext,
         input: ExecuteInput,
-        started: Instant,
+        watch: &Watch<'_>,
     ) -> Result<ExecuteOutput, Error> {
         let named = input.tool.as_deref().filter(|tool| !tool.trim().is_empty());
         // Parameters are for one tool, so a request that comes with some is one step.
@@ -218,7 +233,7 @@ impl Operations {
             dry_run: input.dry_run,
             without_plans: input.without_plans,
             request: named.is_none().then_some(input.request.as_str()),
-            started,
+            watch,
         };
         let Some(name) = named else { return Box::pin(self.execute_by_words(&execution, &input.request)).await };
         match self.find_exactly(name).await {
@@ -244,7 +259,7 @@ impl Operations {
         cx: &OpContext,
         plan: &str,
         input: &ExecuteInput,
-        started: Instant,
+        watch: &Watch<'_>,
     ) -> Result<ExecuteOutput, Error> {
         let has_tool = input.tool.as_deref().is_some_and(|tool| !tool.trim().is_empty());
         if has_tool || input.params.as_ref().is_some_and(|params| *params != serde_json::json!({})) {
@@ -267,7 +282,7 @@ impl Operations {
             dry_run: false,
             without_plans: true,
             request: None,
-            started,
+            watch,
         };
         let tool = plan.tool;
         let heard = self.answered.last_of(&tool.key.server);
@@ -276,7 +291,9 @@ impl Operations {
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
-        let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
+        let trace = &execution.cx.trace;
+        let (routed, decision) = trace.during("route", self.decide(request, Some(&execution.params))).await?;
+        execution.watch.note_routed(request, &routed, Some(decision));
         let output = self.follow_ranking(execution, &routed, decision).await?;
         Ok(self.recorded(execution.cx.caller, request, &execution.params, &routed, output))
     }
@@ -372,6 +389,7 @@ impl Operations {
         chosen: Chosen,
         routed: Option<&Routed>,
     ) -> Result<ExecuteOutput, Error> {
+        execution.watch.note_tool(&chosen.tool);
         let (given, mut lessons) = execution.params_for(&chosen.tool);
         let filled;
         let mut checked = self.check(&chosen.tool, &given);
@@ -391,6 +409,7 @@ impl Operations {
                 params
             }
             Checked::Problems(problems) => {
+                execution.watch.note_arguments(given.to_string());
                 let mut output: ExecuteOutput = Advice::needs_params(&chosen, problems).into();
                 output.tell(lessons);
                 return Ok(output);
@@ -404,7 +423,10 @@ impl Operations {
             let alternatives = routed.map(|routed| advice::lines(routed, self.settings.candidates_max));
             Advice::would_run(&chosen, params.into_owned(), plan, alternatives.unwrap_or_default()).into()
         } else {
-            self.send_chosen(execution, chosen, &params.to_string()).await?
+            let arguments = params.to_string();
+            let sent = self.send_chosen(execution, chosen, &arguments).await;
+            execution.watch.note_arguments(arguments);
+            sent?
         };
         output.tell(lessons);
         Ok(output)
@@ -417,13 +439,17 @@ impl Operations {
         arguments: &str,
     ) -> Result<ExecuteOutput, Error> {
         match self.send(execution.cx, &chosen.tool, arguments).await {
-            Ok(outcome) => {
-                Ok(ExecuteOutput::Done(outcome.answer, route_info(&chosen, outcome.attempts, execution.started)))
+            Ok(outcome) => Ok(ExecuteOutput::Done(
+                outcome.answer,
+                route_info(&chosen, outcome.attempts, execution.watch.started()),
+            )),
+            Err(fault) => {
+                execution.watch.note_fault(&fault);
+                match execution.request {
+                    Some(request) => Box::pin(self.after_failure(execution, &chosen, fault, request)).await,
+                    None => Ok(Advice::failed(&chosen, &fault, Vec::new()).into()),
+                }
             }
-            Err(fault) => match execution.request {
-                Some(request) => Box::pin(self.after_failure(execution, &chosen, fault, request)).await,
-                None => Ok(Advice::failed(&chosen, &fault, Vec::new()).into()),
-            },
         }
     }
 
@@ -460,9 +486,10 @@ impl Operations {
                 instead_of: Some(chosen.tool.key.clone()),
             };
             return match self.send(execution.cx, &instead.tool, &params.to_string()).await {
-                Ok(outcome) => {
-                    Ok(ExecuteOutput::Done(outcome.answer, route_info(&instead, outcome.attempts, execution.started)))
-                }
+                Ok(outcome) => Ok(ExecuteOutput::Done(
+                    outcome.answer,
+                    route_info(&instead, outcome.attempts, execution.watch.started()),
+                )),
                 Err(_) => Ok(Advice::failed(chosen, &fault, Vec::new()).into()),
             };
         }

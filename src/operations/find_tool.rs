@@ -1,10 +1,15 @@
 //! Which tools would do this?
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::Surface;
+
 use super::describe::{cut, rounded};
+use super::observed::Watch;
 use super::{CallerId, Ending, Error, Operations, Routed, ToolLine, schema_within, signature_of};
 
 /// Tools in an answer when the caller does not say.
@@ -59,6 +64,10 @@ pub struct FindInput {
     pub detail: Detail,
     /// Who asks, and may take what he finds.
     pub caller: CallerId,
+    /// What he is called in what is noted of the search.
+    pub who: Option<Arc<str>>,
+    /// Which way he came.
+    pub surface: Surface,
 }
 
 /// What was found.
@@ -92,8 +101,16 @@ impl Operations {
     /// # Errors
     /// When the query is empty or too long, or cannot be embedded.
     pub async fn find_tool(&self, input: &FindInput) -> Result<FindOutput, Error> {
+        let watch = Watch::search(self, input);
+        let found = self.find(input, &watch).await;
+        watch.found(found.as_ref().map(|_| ()));
+        found
+    }
+
+    async fn find(&self, input: &FindInput, watch: &Watch<'_>) -> Result<FindOutput, Error> {
         let limit = input.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
         let routed = self.route(&input.query, None, limit, None).await?;
+        watch.note_routed(&input.query, &routed, None);
         let whole = FindOutput {
             route_id: self.record_route(input.caller, &input.query, None, &routed, &Ending::shown("find_tool")),
             ..whole(&routed, self.settings.bars.any)

@@ -2,10 +2,13 @@
 
 use tokio::sync::broadcast;
 
-use crate::domain::ServerName;
+use crate::domain::{CallParams, ServerName, Verb};
 use crate::supervisor::{Request, SubscribedAt, Told};
+use crate::traces::Span;
 use crate::upstream::{Answer, Hello};
 
+use super::observed::Watch;
+use super::spans::{begin, told, traced};
 use super::{Error, OpContext, Operations};
 
 /// One request to one server.
@@ -19,6 +22,8 @@ pub struct Forwarded<'a> {
     pub members: &'a str,
     /// May it be tried again after a failure in the middle? Asking for lists and contents may.
     pub is_idempotent: bool,
+    /// The tool, where one is called.
+    pub tool: Option<&'a str>,
 }
 
 impl Operations {
@@ -29,8 +34,18 @@ impl Operations {
     /// # Errors
     /// [`Error::Server`]: no answer came.
     pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
-        let ended = self.pool.request(&request(cx, asked)).await;
+        if asked.tool.is_some() {
+            self.check_can_be_noted()?;
+        }
+        let watch = asked.tool.map(|tool| (tool, Watch::begin(self, Verb::Forward, cx)));
+        let mut span = begin(cx, asked);
+        let ended = self.pool.request(&request(cx, asked, &span)).await;
+        told(&mut span, &ended);
+        let ended = ended.map_err(Error::from);
         self.answered.note(asked.server);
+        if let Some((tool, watch)) = watch {
+            watch.called(cx, (asked.server.as_str(), tool), CallParams::Members(asked.members), &ended);
+        }
         Ok(ended?.answer)
     }
 
@@ -51,8 +66,10 @@ impl Operations {
     pub async fn subscribe(&self, cx: &OpContext, at: &SubscribedAt, uri: &str) -> Result<Answer, Error> {
         let members = format!("\"uri\":{}", serde_json::Value::from(uri));
         let method = "resources/subscribe";
-        let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true };
-        let ended = self.pool.request_at(at, &request(cx, &asked)).await;
+        let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true, tool: None };
+        let mut span = begin(cx, &asked);
+        let ended = self.pool.request_at(at, &request(cx, &asked, &span)).await;
+        told(&mut span, &ended);
         self.answered.note(at.server());
         Ok(ended?.answer)
     }
@@ -100,7 +117,7 @@ impl Operations {
     }
 }
 
-fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>) -> Request<'a> {
+fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>, span: &Span) -> Request<'a> {
     Request {
         server: asked.server,
         method: asked.method,
@@ -109,6 +126,6 @@ fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>) -> Request<'a> {
         client: (!cx.is_anonymous).then_some(cx.caller.0),
         progress: cx.progress.clone(),
         cancel: cx.cancel.clone(),
-        behind: cx.behind.clone(),
+        behind: traced(&cx.behind, span),
     }
 }

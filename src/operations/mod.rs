@@ -28,6 +28,7 @@ mod list_tools;
 mod look_at_servers;
 mod mend_params;
 mod observed;
+mod order;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -39,6 +40,7 @@ mod server_log;
 mod servers;
 mod show_settings;
 mod slim_schema;
+mod spans;
 mod status;
 mod steps;
 #[cfg(test)]
@@ -57,9 +59,7 @@ pub use feedback::{FeedbackInput, FeedbackOutput};
 pub use fetch_result::{FetchInput, FetchOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
 pub use forward::Forwarded;
-pub use inspect::{
-    InspectInput, InspectOutput, InspectedBars, InspectedDecision, InspectedLatency, RankedTool,
-};
+pub use inspect::{InspectInput, InspectOutput, InspectedBars, InspectedDecision, InspectedLatency, RankedTool};
 pub use large_result::{LargeResult, ResultBounds};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};

@@ -5,17 +5,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::domain::{Tool, ToolKey};
 use crate::history::{NewLesson, Route, RouteId, Source};
 use crate::secrets::redactor;
-use crate::upstream::Answer;
 
 use super::answered::Heard;
 use super::learned::routed_tool;
+use super::observed::is_tool_error;
 use super::{CallerId, ExecuteOutput, Operations, OutcomeKind, Routed};
 
 /// How long after it was left the choice a caller's call by name counts as his choice. A guess: a model answers in seconds,
@@ -28,8 +27,6 @@ const CANDIDATES_MAX: usize = 10;
 /// Names of parameters that are noted, and of each so many bytes. Guesses: tools have a dozen, of twenty letters.
 const PARAMS_MAX: usize = 64;
 const PARAM_BYTES_MAX: usize = 128;
-/// Longest answer that is looked through for `isError`, in bytes: errors are short, and a picture is not read twice.
-const ERROR_BYTES_MAX: usize = 65_536;
 /// What a choice is worth, and what a failure, in units of a cosine. Guesses: half of what somebody says in so many words,
 /// and little, since most errors are the parameters'.
 const CHOICE_WEIGHT: f32 = 0.02;
@@ -62,7 +59,7 @@ impl Ending {
                 // Another server may have taken over, which was not ranked here.
                 let server = crate::domain::ServerName::parse(&route.server).ok();
                 let other = || server.map(|server| ToolKey { server, tool: route.tool.clone() });
-                (route.outcome, entries.into_iter().next().or_else(other).map(|key| (key, is_error(answer))))
+                (route.outcome, entries.into_iter().next().or_else(other).map(|key| (key, is_tool_error(answer))))
             }
             ExecuteOutput::Advice(advice) => (advice.outcome, None),
             // Several steps are several rankings; this is about one. A result is kept only after it was noted.
@@ -201,7 +198,7 @@ impl Operations {
             return;
         }
         let (ExecuteOutput::Done(answer, route), Some(history)) = (output, self.learning.history()) else { return };
-        if route.outcome != OutcomeKind::Done || is_error(answer) {
+        if route.outcome != OutcomeKind::Done || is_tool_error(answer) {
             return;
         }
         let Some(choice) = self.choices.take(caller, &tool.key) else { return };
@@ -217,17 +214,6 @@ impl Operations {
 fn parameter_names(params: Option<&Value>) -> Vec<String> {
     let names = params.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
     names.take(PARAMS_MAX).map(|name| name[..name.floor_char_boundary(PARAM_BYTES_MAX)].to_owned()).collect()
-}
-
-/// Whether the tool says that it failed.
-fn is_error(answer: &Answer) -> bool {
-    #[derive(Deserialize)]
-    struct Outermost {
-        #[serde(rename = "isError", default)]
-        is_error: bool,
-    }
-    let Ok(raw) = answer.payload() else { return true };
-    raw.len() <= ERROR_BYTES_MAX && serde_json::from_str::<Outermost>(raw).is_ok_and(|result| result.is_error)
 }
 
 #[cfg(test)]

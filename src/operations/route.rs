@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::domain::{Effect, Tool, ToolKey};
+use crate::domain::{Effect, Stage, Tool, ToolKey};
 use crate::reconcile::Known;
 use crate::router::{self, Decision, RankOptions, Ranking};
 
@@ -68,7 +69,10 @@ impl Operations {
         if let Some(fault) = &known.fault {
             return Err(Error::Index(fault.clone()));
         }
+        let embedding = Instant::now();
         let vector = self.vectors.vector(request).await?;
+        self.observers.passed(Stage::Embed, embedding);
+        let ranking = Instant::now();
         let learned = self.learning.shifts(&known, &vector, None).await;
         let options = RankOptions {
             k,
@@ -77,8 +81,9 @@ impl Operations {
             words_weight: self.settings.words_weight,
             learned: &learned,
         };
-        let ranking = router::rank(&known.snapshot, request, &vector, &options);
-        Ok(Routed { known, ranking, made })
+        let ranked = router::rank(&known.snapshot, request, &vector, &options);
+        self.observers.passed(Stage::Rank, ranking);
+        Ok(Routed { known, ranking: ranked, made })
     }
 
     pub(super) fn checked_request<'a>(&self, request: &'a str) -> Result<&'a str, Error> {

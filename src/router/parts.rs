@@ -41,7 +41,8 @@ pub struct Parts {
 impl Parts {
     /// Names of [`Self::values`], in order.
     pub const NAMES: [&'static str; 11] = [
-        "meaning", "examples", "words", "coverage", "server", "verb", "required", "params", "fitted", "learned", "other",
+        "meaning", "examples", "words", "coverage", "server", "verb", "required", "params", "fitted", "learned",
+        "other",
     ];
 
     /// As numbers, in the order of [`Self::NAMES`].

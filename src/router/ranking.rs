@@ -215,7 +215,12 @@ pub fn look(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
 }
 
 /// The tools to look at closely, in no order, with the score of the first step and all that is known of each.
-pub(super) fn gather(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &RankOptions<'_>) -> Vec<Scored> {
+pub(super) fn gather(
+    snapshot: &Snapshot,
+    request: &str,
+    query_vector: &[f32],
+    options: &RankOptions<'_>,
+) -> Vec<Scored> {
     let scores = snapshot.score(request, query_vector, options.allowed);
     let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
     let (meaning_factor, words_factor) = factors(options.words_weight);
@@ -333,7 +338,12 @@ fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Sc
     }
 }
 
-pub(super) fn parameters_score(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
+pub(super) fn parameters_score(
+    snapshot: &Snapshot,
+    row: usize,
+    params: Option<&Map<String, Value>>,
+    values: usize,
+) -> f32 {
     let Some(params) = params else { return 0.0 };
     let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
     let unknown = fit.unknown.len() as f32 / params.len() as f32;

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod access;
 mod auth;
 mod care;
 mod cli;
@@ -18,8 +20,11 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+// mod ops;
 mod protocol;
 mod remote;
+#[cfg(unix)]
+mod rest;
 mod results;
 mod routing;
 mod secrets;
@@ -32,3 +37,7 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod traces;
+#[cfg(unix)]
+mod ws;

@@ -12,6 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::domain::Scope;
 use crate::gateway::mcp::{Profile, View};
+use crate::gateway::rest;
 
 use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
 use super::dress::dress;
@@ -36,21 +37,21 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     let authority = parts.uri.authority().map(Authority::as_str);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends.here) {
-        Ok(()) => {
-            let mut response = match view {
-                Some(view) => mcp(service, view, &parts, body, ends).await,
-                None => refuse(StatusCode::NOT_FOUND, NOT_SERVED, "there is nothing here; MCP is at /mcp"),
-            };
-            if let Some(origin) = parts.headers.get(ORIGIN) {
-                cors::open(&mut response, origin.clone());
-            }
+    let view = view.filter(|view| !rest::is_name(view));
+    let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
+    let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let mut response = match (view, checked) {
+        (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
+        (Some(_), Err(refusal)) => keep_out(refusal),
+        (None, checked) => {
+            // In a box, so that connections of MCP clients do not carry it along.
+            let mut response = Box::pin(rest::answer(service, parts, body, ends, checked)).await;
+            dress(response.headers_mut(), service.access.tls.is_some());
             response
         }
-        Err(refusal) => keep_out(refusal),
     };
-    if view.is_none() {
-        dress(response.headers_mut(), service.access.tls.is_some());
+    if let Some(origin) = origin {
+        cors::open(&mut response, origin);
     }
     response
 }
@@ -60,10 +61,11 @@ async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, 
         return cors::preflight(&parts.headers);
     }
     let visitor = service.access.visitor(&parts.headers, ends);
-    let principal = match visitor.and_then(|visitor| visitor.needs(Scope::Caller).map(|()| visitor.who)) {
-        Ok(principal) => principal,
-        Err(refusal) => return keep_out(refusal),
-    };
+    let principal =
+        match visitor.and_then(|visitor| service.access.needs(&visitor, Scope::Caller).map(|()| visitor.who)) {
+            Ok(principal) => principal,
+            Err(refusal) => return keep_out(refusal),
+        };
     let profile = match find_profile(service, view) {
         Ok(profile) => profile,
         Err(why) => return unknown(service, &why),

@@ -8,9 +8,11 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,6 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
+use crate::gateway::verbs::Verbs;
+use crate::gateway::watch::Events;
+use crate::gateway::ws;
 
 use super::Access;
 use super::answer::{Reply, busy};
@@ -64,24 +69,34 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Requests without a session that may be in flight.
     pub calls_in_flight_max: usize,
+    /// Of each WebSocket.
+    pub sockets: ws::Limits,
 }
+
+/// A place among the connections. Cloned by what outlives the connection's HTTP.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
 
 /// How many streams each client has open: a principal at an address.
 type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 
 /// Shared by all connections.
 pub struct Service {
-    pub(super) front: Arc<Front>,
+    pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
+    /// What can be followed.
+    pub(in crate::gateway) events: Events,
     pub(super) profiles: Profiles,
-    pub(super) limits: Limits,
-    pub(super) access: Access,
-    pub(super) end: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(in crate::gateway) limits: Limits,
+    pub(in crate::gateway) access: Access,
+    pub(in crate::gateway) stop: CancellationToken,
+    pub(in crate::gateway) end: CancellationToken,
+    pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
-    stop: CancellationToken,
     streams: OpenStreams,
     /// Places for connections, of all listeners together.
     places: Arc<Semaphore>,
@@ -99,6 +114,7 @@ impl Service {
     #[must_use]
     pub fn new(
         front: Arc<Front>,
+        (verbs, events): (Arc<Verbs>, Events),
         profiles: Profiles,
         limits: Limits,
         access: Access,
@@ -107,16 +123,18 @@ impl Service {
     ) -> Arc<Self> {
         let service = Arc::new(Self {
             front,
+            verbs,
+            events,
             profiles,
             limits,
             access,
+            stop,
             end,
             tasks,
             sessions: Sessions::default(),
             slots: Arc::new(Semaphore::new(limits.calls_in_flight_max)),
             nowhere: Arc::new(Nowhere),
             routed: Arc::default(),
-            stop,
             streams: Arc::default(),
             places: Arc::new(Semaphore::new(limits.connections_max)),
         });
@@ -202,10 +220,14 @@ async fn serve(
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let ends = Ends { here: here.ip(), from: from.ip(), is_local };
     let Some(stream) = greeted(&service, stream).await else { return };
+    let place = Place(Arc::new(place));
     let answering = {
-        let service = service.clone();
-        service_fn(move |request| {
+        let (service, place) = (service.clone(), place.clone());
+        service_fn(move |mut request: Request<Incoming>| {
             let service = service.clone();
+            if request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(place.clone());
+            }
             async move { Ok::<_, Infallible>(request::answer(&service, request, ends).await) }
         })
     };
@@ -213,7 +235,8 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(service.limits.idle_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answering);
+        .serve_connection(TokioIo::new(stream), answering)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -230,6 +230,7 @@ fn call(conversation: &Arc<Conversation>, selection: &Selection, asked: &Asked<'
         method: "tools/call".to_owned(),
         members: asked.members(&[("name", Some(&own))]),
         is_idempotent: tool.is_idempotent,
+        tool: Some(tool.key.tool.clone()),
     };
     pass(conversation, passed, asked, exchange, None);
 }
@@ -274,8 +275,13 @@ fn to_owner(conversation: &Arc<Conversation>, asked: &Asked<'_>, exchange: &Arc<
             return running.end(Said::Error(code, &json!({"code": code, "message": what}).to_string()));
         };
         let members = subject.members(&params, &own);
-        let forwarded =
-            crate::operations::Forwarded { server: &server, method: &method, members: &members, is_idempotent: true };
+        let forwarded = crate::operations::Forwarded {
+            server: &server,
+            method: &method,
+            members: &members,
+            is_idempotent: true,
+            tool: None,
+        };
         let answered = conversation.front.operations.forward(&running.cx, &forwarded).await;
         super::server_view::give(&mut running, answered, &method, is_modern, None);
     });

@@ -202,7 +202,7 @@ async fn ask(front: &Front, cx: &OpContext, server: &ServerName, kind: Kind) -> 
     let mut entries = Vec::new();
     let mut members = String::new();
     for _ in 0..PAGES_MAX {
-        let forwarded = Forwarded { server, method: kind.method(), members: &members, is_idempotent: true };
+        let forwarded = Forwarded { server, method: kind.method(), members: &members, is_idempotent: true, tool: None };
         let answer = match front.operations.forward(cx, &forwarded).await {
             Ok(answer) => answer,
             Err(fault) => {

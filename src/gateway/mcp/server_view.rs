@@ -81,6 +81,8 @@ pub(super) struct Passed {
     /// Raw members of the params.
     pub(super) members: String,
     pub(super) is_idempotent: bool,
+    /// The tool, where one is called.
+    pub(super) tool: Option<String>,
 }
 
 impl Passed {
@@ -88,7 +90,8 @@ impl Passed {
     pub(super) fn of(server: &ServerName, asked: &Asked<'_>) -> Self {
         let is_idempotent =
             ["/list", "/get", "/read", "/complete", "/setLevel"].iter().any(|end| asked.method.ends_with(end));
-        Self { server: server.clone(), method: asked.method.to_owned(), members: asked.members(&[]), is_idempotent }
+        let (method, members) = (asked.method.to_owned(), asked.members(&[]));
+        Self { server: server.clone(), method, members, is_idempotent, tool: None }
     }
 }
 
@@ -109,8 +112,9 @@ pub(super) fn pass(
     let is_modern = asked.is_modern();
     // In a box, since a task is moved several times on its way to the runtime, and this one is large.
     conversation.tasks.clone().spawn(Box::pin(async move {
-        let Passed { server, method, members, is_idempotent } = passed;
-        let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent };
+        let Passed { server, method, members, is_idempotent, tool } = passed;
+        let tool = tool.as_deref();
+        let forwarded = Forwarded { server: &server, method: &method, members: &members, is_idempotent, tool };
         let operations = running.conversation.front.operations.clone();
         if is_of_tasks(&method)
             && operations.hello(&running.cx, &server).await.is_ok_and(|said| said.era == Era::Legacy)
@@ -167,7 +171,8 @@ fn call(conversation: &Arc<Conversation>, server: &ServerName, asked: &Asked<'_>
     let key = ToolKey { server: server.clone(), tool: name };
     let known = operations.known_now();
     let tool = known.snapshot.find(&key).map(|row| known.snapshot.entries()[row].tool.clone());
-    let passed = Passed { is_idempotent: tool.is_some_and(|tool| tool.is_idempotent), ..Passed::of(server, asked) };
+    let is_idempotent = tool.is_some_and(|tool| tool.is_idempotent);
+    let passed = Passed { is_idempotent, tool: Some(key.tool), ..Passed::of(server, asked) };
     pass(conversation, passed, asked, exchange, None);
 }
 
@@ -196,7 +201,7 @@ fn set_level(conversation: &Arc<Conversation>, server: &ServerName, asked: &Aske
             return running.end(Said::Error(METHOD_NOT_FOUND, &error));
         }
         // With any request it is told what the one who wants most of its clients wants.
-        let forwarded = Forwarded { server: &server, method: "ping", members: "", is_idempotent: true };
+        let forwarded = Forwarded { server: &server, method: "ping", members: "", is_idempotent: true, tool: None };
         let answered = operations.forward(&running.cx, &forwarded).await;
         give(&mut running, answered, "logging/setLevel", false, Some(Box::new(|_| Some("{}".to_owned()))));
     });

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::domain::Moment;
 use crate::operations::{
     CapabilitiesInput, CapabilitiesOutput, Detail, ExplainInput, ExplainOutput, FindInput, FindOutput, IndexStatus,
-    InspectInput, InspectOutput, LogInput, LogOutput, ServerOutput, ServersOutput, SettingsOutput, StatusOutput, ToolsInput,
-    ToolsOutput,
+    InspectInput, InspectOutput, LogInput, LogOutput, ServerOutput, ServersOutput, SettingsOutput, StatusOutput,
+    ToolsInput, ToolsOutput,
 };
 
 use super::inputs::{Capabilities, Explain, Find, FindDetail, Inspect, Logs, Nothing, PAGE_LEN, Server, Tools};
@@ -23,7 +23,14 @@ pub(super) async fn find(verbs: &Verbs, asked: Asked<'_>, input: Find) -> Result
         Some(FindDetail::Full) => Detail::Full,
         Some(FindDetail::Brief) | None => Detail::Brief,
     };
-    let input = FindInput { query: input.query, limit: input.limit, detail, caller: asked.cx.caller };
+    let input = FindInput {
+        query: input.query,
+        limit: input.limit,
+        detail,
+        caller: asked.cx.caller,
+        who: asked.cx.who.clone(),
+        surface: asked.cx.surface,
+    };
     Ok(verbs.operations.find_tool(&input).await?)
 }
 

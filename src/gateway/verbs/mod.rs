@@ -11,11 +11,12 @@ mod orders;
 mod outputs;
 mod raw;
 mod run_tools;
-mod shape;
 mod seeds;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod watch;
 
 pub use caller::Caller;
@@ -63,6 +64,15 @@ pub struct Named {
     pub result: RawJson,
     /// The tool says that it failed.
     pub is_error: bool,
+}
+
+impl Named {
+    /// As older programs read it: `{"result": …}`, and `"is_error": true` beside it where the tool says so.
+    #[must_use]
+    pub fn into_json(self) -> RawJson {
+        let is_error = if self.is_error { ",\"is_error\":true" } else { "" };
+        RawJson::known(format!("{{\"result\":{}{is_error}}}", self.result.as_str()))
+    }
 }
 
 impl Verbs {
@@ -115,14 +125,14 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        if !caller.scope.covers(verb.scope) {
-            let (name, needed, has) = (verb.name, verb.scope, caller.scope);
-            let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
-            return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-        }
+        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
-        (verb.run)(self, Asked { cx, caller }, input).await
+        let traced = traced::begin(cx, verb.name);
+        let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+        let ended = (verb.run)(self, Asked { cx, caller }, input).await;
+        traced::end(traced, &ended);
+        ended
     }
 
     /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
@@ -139,12 +149,12 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                if !caller.scope.covers(verb.scope) {
-                    let (needed, has) = (verb.scope, caller.scope);
-                    let what = format!("running tools needs the scope {needed}, and this key has {has}");
-                    return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-                }
-                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+                caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, "call", fault.kind.slug()))?;
+                let traced = traced::begin(cx, verb.name);
+                let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+                let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;
+                traced::end(traced, &ended);
+                ended
             }
         }
     }

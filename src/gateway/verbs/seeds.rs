@@ -100,8 +100,14 @@ fn word(state: &str) -> &'static str {
 pub(super) async fn server_status(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<SeedStatus, Fault> {
     let operations = &verbs.operations;
     let StatusOutput { servers, tools, version, uptime_s, .. } = operations.status();
-    let orchestrator =
-        SeedOrchestrator { running: servers.running, total: servers.total, failed: servers.failed, tools, version, uptime_s };
+    let orchestrator = SeedOrchestrator {
+        running: servers.running,
+        total: servers.total,
+        failed: servers.failed,
+        tools,
+        version,
+        uptime_s,
+    };
     let mut needed = operations.required_env();
     let seen = operations.look_at_servers().servers.into_iter().map(|ServerSeen { status, about, .. }| {
         let name = status.server.to_string();

@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use crate::domain::{CallParams, Verb};
 use crate::upstream::Answer;
 
 use super::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
 use crate::operations::call_tool::Checked;
+use crate::operations::observed::Watch;
 use crate::operations::{Error, OpContext, Operations};
 
 /// Longest result that is shown of one step, in characters: about 500 tokens, so that eight stay readable.
@@ -71,10 +73,17 @@ impl Operations {
         };
         match self.check(tool, &params) {
             Checked::Problems(problems) => Given::Fault(problems.join("; ")),
-            Checked::Fit(params, _) => match self.send(cx, tool, &params.to_string()).await {
-                Ok(outcome) => read(&outcome.answer),
-                Err(fault) => Given::Fault(fault.one_line()),
-            },
+            Checked::Fit(params, _) => {
+                // Each is told of as the call that it is, beside the request that they are steps of.
+                let (watch, arguments) = (Watch::begin(self, Verb::Call, cx), params.to_string());
+                let ended = self.send(cx, tool, &arguments).await;
+                let ran = (tool.key.server.as_str(), tool.key.tool.as_str());
+                watch.called(cx, ran, CallParams::Raw(&arguments), &ended);
+                match ended {
+                    Ok(outcome) => read(&outcome.answer),
+                    Err(fault) => Given::Fault(fault.one_line()),
+                }
+            }
         }
     }
 }

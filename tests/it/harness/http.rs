@@ -30,7 +30,8 @@ impl Served {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
         assert_eq!(told["pid"], child.id());
         let address = |url: &Value| {
-            url.as_str().unwrap().strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap().to_owned()
+            let (_scheme, rest) = url.as_str().unwrap().split_once("://").unwrap();
+            rest.strip_suffix("/mcp").unwrap().to_owned()
         };
         let addresses = told["urls"].as_array().unwrap().iter().map(address).collect();
         Self { address: address(&told["url"]), addresses, child }
@@ -198,6 +199,11 @@ impl Response {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The lines of the body, as they come.
+    pub(crate) fn lines(self) -> impl Iterator<Item = std::io::Result<String>> {
+        self.body.lines()
     }
 
     pub(crate) fn text(mut self) -> String {

@@ -206,7 +206,7 @@ impl<'a> Taken<'a> {
             let what = "too many calls are in flight (limits.calls_in_flight_max); wait for some to end";
             return Err(Fault { retry_after_s: Some(1), ..Fault::new(FaultKind::Unavailable, what) });
         };
-        Ok(Self { came, _slot: slot, _counted: came.service.front.count_call() })
+        Ok(Self { came, _slot: slot, _counted: came.service.front.count_running() })
     }
 
     async fn until<T>(&self, ending: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

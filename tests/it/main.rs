@@ -18,6 +18,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+mod monitor;
 mod protocol;
 mod remote;
 mod results;

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod app;
+pub mod audit;
 pub mod backup;
 pub mod catalog;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod gateway;
 pub mod history;
 pub mod index;
 pub mod isolation;
+pub mod keys;
 pub mod local_socket;
 pub mod monitor;
 pub mod oauth;
@@ -31,6 +33,7 @@ pub mod supervisor;
 pub mod telemetry;
 #[cfg(unix)]
 pub mod top;
+pub mod traces;
 pub mod upstream;
 pub mod web;
 pub mod wire;

@@ -49,6 +49,11 @@ def fixture(mcporch, era, record=None):
     return {"command": mcporch, "args": args + (["--record", str(record)] if record else [])}
 
 
+def demo(mcporch, kind, *args):
+    """The registry's entry of a demo server."""
+    return {"command": mcporch, "args": ["demo-server", "--kind", kind, *map(str, args)]}
+
+
 def remote(url, **more):
     """The registry's entry of a server at `url`."""
     return {"type": "http", "url": url} | more
@@ -73,14 +78,17 @@ class NotStarted(Exception):
 
 
 class Serving:
-    """`mcporch serve --http` in front of a registry. A context manager; `url` is the address without a path."""
+    """`mcporch serve --http` in front of a registry. A context manager; `url` is the address without a path.
 
-    def __init__(self, mcporch, home, servers, options=(), address="127.0.0.1:0", variables=None):
+    `options` stand before `serve`, `more` behind its address.
+    """
+
+    def __init__(self, mcporch, home, servers, options=(), address="127.0.0.1:0", variables=None, more=()):
         self.home = pathlib.Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
         registry = write_registry(self.home / "registry.json", servers)
         self.stderr_path = self.home / "serve.stderr"
-        self.command = [mcporch, "--registry", registry, *options, "--json", "serve", "--http", address]
+        self.command = [mcporch, "--registry", registry, *options, "--json", "serve", "--http", address, *more]
         self.environment = environment(home) | (variables or {})
         self.process, self.url = None, None
 

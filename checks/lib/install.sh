@@ -7,6 +7,7 @@
 node_for_inspector=22.23.3 # The inspector asks for 22.19 or newer, the suite for 22.
 
 have_node='' have_python1='' have_python2='' have_fastmcp='' have_suite='' node_inspector=''
+have_browser_kit='' have_rest_kit='' have_prometheus=''
 
 # Finds the folder in the cache and waits for its lock; sets root, node_version and python_version (empty when missing).
 begin_install() {
@@ -62,6 +63,60 @@ install_suite() {
   exec 9>&-
 }
 
+# What checks/dashboard.mjs, rest.py, surfaces_load.py and metrics.py need.
+install_surfaces() {
+  begin_install
+  local stamp
+  stamp=$(cat "$here"/locks/surfaces/* | cksum)
+  unit_browser_kit=$root/browser_kit-${stamp%% *} unit_rest_kit=$root/rest_kit-$python_version-${stamp%% *}
+  unit_prometheus=$root/prometheus
+  if [ -n "$node_version" ]; then
+    unit "$unit_browser_kit" install_browser_kit "what drives a browser, and axe" && have_browser_kit=yes
+    find_node_for_inspector
+  else
+    skip "node or npm is missing: nothing can drive a browser"
+  fi
+  if [ -n "$python_version" ]; then
+    unit "$unit_rest_kit" install_rest_kit "schemathesis, requests, websockets" && have_rest_kit=yes
+  else
+    skip "python3 is missing: no schemathesis"
+  fi
+  debian chromium chromium chromium-sandbox fonts-dejavu-core
+  debian wrk wrk
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    have_prometheus=$(command -v prometheus)
+  elif command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+    unit "$unit_prometheus" install_prometheus "Prometheus" && have_prometheus=$unit_prometheus/usr/bin/prometheus
+  else
+    skip "prometheus is missing, and this is no Debian"
+  fi
+  exec 9>&-
+}
+
+# debian PROGRAM PACKAGE…: installs a program of Debian's where it is missing and that is possible.
+debian() {
+  local program=$1 log=$root/$1.log
+  shift
+  command -v "$program" >/dev/null && return 0
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    skip "$program is missing: apt-get install $1"
+    return 1
+  fi
+  if { fetch_debian install "$@"; } >"$log" 2>&1 9>&-; then
+    echo "installed $program"
+  else
+    skip "$program could not be installed: $(grep -m 1 '^E:' "$log" | cut -c1-160) (more in $log)"
+    return 1
+  fi
+}
+
+# fetch_debian install|download PACKAGE…: with new lists of packages where those that are here no longer do.
+fetch_debian() {
+  local options=(-y -q --no-install-recommends)
+  DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" "$@" && return 0
+  apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" "$@"
+}
+
 # unit FOLDER FUNCTION WHAT: runs FUNCTION FOLDER unless it once succeeded; a half-made folder is made again.
 unit() {
   local folder=$1 name=${1##*/} log=$1.log started=$SECONDS
@@ -79,6 +134,10 @@ unit() {
 npm_options=(--ignore-scripts --no-audit --no-fund --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000)
 install_node() { (cp "$here"/locks/node/* "$1/" && cd "$1" && npm ci "${npm_options[@]}"); }
 install_conformance() { (cp "$here"/locks/conformance/* "$1/" && cd "$1" && npm ci "${npm_options[@]}"); }
+install_browser_kit() { (cp "$here"/locks/surfaces/*.json "$1/" && cd "$1" && npm ci "${npm_options[@]}"); }
+# Unpacked only: installed, it would be a service that starts by itself.
+install_prometheus() { (cd "$1" && fetch_debian download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb); }
+install_rest_kit() { python_in "$1" surfaces/python schemathesis requests websockets; }
 # python_in FOLDER LOCK PACKAGE…: the versions, also of these packages, are in the lock.
 python_in() {
   local folder=$1 lock=$here/locks/$2.txt

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs and says what lies where, one `NAME<TAB>PATH` in a line, for the checks that are written in Python.
-#   units.sh CACHE clients|suite
+#   units.sh CACHE clients|suite|surfaces
 # What could not be installed has no line on stdout; why it could not be is on stderr. Exit status 2 for wrong usage.
 set -uo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd -P)
-[ $# -eq 2 ] || { echo "usage: $0 CACHE clients|suite" >&2; exit 2; }
+[ $# -eq 2 ] || { echo "usage: $0 CACHE clients|suite|surfaces" >&2; exit 2; }
 { mkdir -p "$1" && cache=$(cd "$1" && pwd -P); } || { echo "the cache $1 cannot be made: give another" >&2; exit 2; }
 skip() { echo "skipped: $1" >&2; }
 # shellcheck source=checks/lib/install.sh
@@ -27,6 +27,15 @@ case $2 in
     install_suite >&2
     found suite "${unit_suite:-}/node_modules/@modelcontextprotocol/conformance" "$have_suite"
     ;;
-  *) echo "usage: $0 CACHE clients|suite" >&2; exit 2 ;;
+  surfaces)
+    install_surfaces >&2
+    found node_modules "${unit_browser_kit:-}/node_modules" "$have_browser_kit"
+    found python "${unit_rest_kit:-}/bin/python" "$have_rest_kit"
+    found prometheus "$have_prometheus" "$have_prometheus"
+    for program in node chromium wrk; do
+      path=$(command -v "$program") && found "$program" "$path" yes
+    done
+    ;;
+  *) echo "usage: $0 CACHE clients|suite|surfaces" >&2; exit 2 ;;
 esac
 found newer_node "$node_inspector" "$node_inspector"

@@ -9,11 +9,13 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::alerts::Alerts;
+use crate::audit;
 use crate::catalog::{Catalog, ServerKey};
 use crate::config::{
     CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
 };
 use crate::domain::{Hints, ServerName, Tool};
+use crate::gateway::mcp::Front;
 use crate::history::{self, History};
 use crate::monitor::Monitor;
 use crate::operations::{OperationSettings, Operations};
@@ -23,7 +25,7 @@ use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index, isolation};
+use crate::{embedder, index, isolation, traces};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::quarantine::Quarantine;
@@ -54,6 +56,8 @@ pub struct App {
     pub alerts: Arc<Alerts>,
     /// What goes on, for those who look.
     pub monitor: Arc<Monitor>,
+    /// Who did what, where that is kept.
+    pub audit: Option<audit::Log>,
     /// Notified when a server may have changed.
     pub(super) server_news: Arc<Notify>,
     pub(super) pool: Arc<Pool>,
@@ -130,6 +134,14 @@ impl App {
         if settings.monitor.enabled {
             operations.observe_with(monitor.clone());
         }
+        let (audit, audit_fault) = care::audit(config, &monitor);
+        warnings.extend(audit_fault);
+        if let Some(audit) = &audit {
+            operations.observe_with(Arc::new(audit.clone()));
+        }
+        if let Some(observer) = traces::observer() {
+            operations.observe_with(observer);
+        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -140,6 +152,7 @@ impl App {
             server_logs,
             alerts,
             monitor,
+            audit,
             server_news,
             pool,
             catalog: kept_catalog,
@@ -150,6 +163,13 @@ impl App {
             refreshes,
             commands,
         })
+    }
+
+    /// Counts the clients that come from now on, where the settings want figures.
+    pub(super) fn count_clients(&self, front: &Front, config: &Config) {
+        if config.settings.monitor.enabled {
+            front.count_with(self.monitor.clone());
+        }
     }
 
     /// The programs that are not to be found where servers are started from, by server. Waits for the login shell's answer
@@ -194,6 +214,9 @@ impl App {
         self.results.clear();
         if let Some(history) = &self.history {
             history.stop().await;
+        }
+        if let Some(audit) = self.audit.clone() {
+            let _closed = tokio::task::spawn_blocking(move || audit.close()).await;
         }
         // The last, so that what the end of a server gives to tell is told.
         self.alerts.stop().await;

@@ -69,7 +69,7 @@ pub async fn serve_daemon(
     let behind_stop = CancellationToken::new();
     let mut behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
     behind.watch(&app, config, &behind_stop);
-    let checks = checks(config, env, behind.reload_soon());
+    let checks = checks(config, env.clone(), behind.reload_soon());
     let service = Arc::new(Service::new(
         app.operations.clone(),
         super::run::profiles(config),
@@ -78,23 +78,28 @@ pub async fn serve_daemon(
         options.build.clone(),
         options.log.clone(),
     ));
+    app.count_clients(&service.front, config);
     let tasks = TaskTracker::new();
-    let address = http.as_ref().map(|http| http.address);
-    if let Some(http) = http {
+    let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
+    let addresses = listening.http.clone();
+    if let Some(mut http) = http {
+        http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());
-        http.serve(config, service.front.clone(), service.profiles.clone(), until, &tasks);
+        let presence = service.presence.clone();
+        let verbs = app.verbs(config, env, &listening, move || presence.borrow().clients);
+        http.serve(config, &app, (service.front.clone(), verbs), service.profiles.clone(), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);
     }
-    ready(Listening { http: address });
+    ready(listening);
     let socket = options.place.socket();
-    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?address, "the daemon is ready");
+    tracing::info!(pid = std::process::id(), socket = %socket.display(), http = ?addresses, "the daemon is ready");
 
     let hard = CancellationToken::new();
     let signals = tokio::spawn(signals.run(service.stop.clone(), hard.clone()));
     // Nothing starts it again for a client that comes over HTTP.
-    let idle_exit = (!options.stays && address.is_none()).then_some(config.settings.daemon.idle_exit);
+    let idle_exit = (!options.stays && addresses.is_empty()).then_some(config.settings.daemon.idle_exit);
     tokio::select! {
         () = listen(service.clone(), listener, tasks.clone()) => {}
         why = nobody_left(service.presence.subscribe(), idle_exit, || app.operations.keeps_servers()) => tracing::info!("{why}"),
@@ -122,7 +127,7 @@ pub async fn serve_daemon(
 
 /// Listens for HTTP clients. A daemon that was not started for them serves the others without.
 async fn open_http(config: &Config, is_needed: bool) -> Result<Option<Opened>, Error> {
-    match Opened::of(&config.settings.http).await {
+    match Opened::of(config).await {
         Ok(opened) => Ok(opened),
         Err(fault) if is_needed => Err(fault.into()),
         Err(fault) => {

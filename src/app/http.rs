@@ -7,61 +7,134 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit;
 use crate::config::{Config, HttpSettings};
-use crate::gateway::http::{self, Access, Error, Keys, Limits, Service};
+use crate::domain::Moment;
+use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Tls};
 use crate::gateway::mcp::{Front, Profiles};
+use crate::gateway::verbs::Verbs;
+use crate::gateway::watch::{Events, LogFeeds};
+use crate::gateway::ws;
+use crate::keys::{KeyFile, KeyRing};
+
+use super::{App, now_ms};
 
 /// Descriptors beside those of connections. A guess: three for each of many servers, and files.
 const DESCRIPTORS_BESIDE: u64 = 1024;
 
 /// What clients can connect to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Listening {
-    /// Where it listens for HTTP, with its real port.
-    pub http: Option<SocketAddr>,
+    /// Where it listens for HTTP, with the real ports, in the order of the settings.
+    pub http: Vec<SocketAddr>,
+    /// Whether that is HTTPS.
+    pub has_tls: bool,
 }
 
-/// An address that is listened on, and who may come.
+/// The addresses that are listened on, and who may come.
 #[derive(Debug)]
 pub(super) struct Opened {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     access: Access,
-    /// The address, with its real port.
-    pub(super) address: SocketAddr,
+    /// The addresses, with their real ports.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 impl Opened {
-    /// Listens, if the settings say so.
+    /// Listens wherever the settings say so; `None`: nowhere.
     ///
     /// # Errors
-    /// When the address cannot be had, others could reach it without a key, or the keys cannot be read.
-    pub(super) async fn of(settings: &HttpSettings) -> Result<Option<Self>, Error> {
-        let Some(listen) = &settings.listen else { return Ok(None) };
-        let address = parse(listen)?;
-        let keys = settings.bearer_key_file.as_deref().map(Keys::read).transpose()?;
-        if !address.ip().to_canonical().is_loopback() && keys.is_none() {
-            return Err(Error::Open(address));
+    /// When one of the addresses cannot be had, others could reach it and nobody has a key, or keys or certificate cannot be read.
+    pub(super) async fn of(config: &Config) -> Result<Option<Self>, Error> {
+        let settings = &config.settings.http;
+        if settings.listen.is_empty() {
+            return Ok(None);
         }
-        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
-        let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
-        let (allowed_hosts, allowed_origins) = (settings.allowed_hosts.clone(), settings.allowed_origins.clone());
-        Ok(Some(Self { listener, access: Access { allowed_hosts, allowed_origins, keys }, address }))
+        let wanted: Vec<SocketAddr> = settings.listen.iter().map(|listen| parse(listen)).collect::<Result<_, _>>()?;
+        let access = access(settings, KeyFile::at(config.home.keys()))?;
+        if access.listed.is_none() && access.ring.is_empty(Moment(now_ms())) {
+            // Who listens on an address for others, or asks everybody, has made a key first: an open door is no mistake to find later.
+            if let Some(address) = wanted.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+                return Err(Error::Open(*address));
+            }
+            if access.asks_always {
+                return Err(Error::NoKeys);
+            }
+        }
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for address in wanted {
+            let (listener, address) = open(address).await?;
+            listeners.push(listener);
+            addresses.push(address);
+        }
+        Ok(Some(Self { listeners, access, addresses }))
+    }
+
+    /// Notes there who is not let in.
+    pub(super) fn note_refusals(&mut self, audit: Option<audit::Log>) {
+        self.access.audit = audit;
+    }
+
+    /// What clients can connect to.
+    pub(super) fn listening(&self) -> Listening {
+        Listening { http: self.addresses.clone(), has_tls: self.access.tls.is_some() }
     }
 
     /// Takes connections from now on, in `tasks`, until `stop`; `end` ends those that are left.
     pub(super) fn serve(
         self,
         config: &Config,
-        front: Arc<Front>,
+        app: &App,
+        (front, verbs): (Arc<Front>, Arc<Verbs>),
         profiles: Profiles,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: &TaskTracker,
     ) {
         let limits = limits(config);
         make_room(limits.connections_max);
-        let service = Service::new(front, profiles, limits, self.access, (stop, end), tasks.clone());
-        tasks.spawn(http::listen(service, self.listener));
+        let verbs = (verbs, events(config, app, tasks, &end));
+        let service = Service::new(front, verbs, profiles, limits, self.access, (stop, end), tasks.clone());
+        for listener in self.listeners {
+            tasks.spawn(http::listen(service.clone(), listener));
+        }
     }
+}
+
+/// Who may come, as the settings say it.
+fn access(settings: &HttpSettings, keys: KeyFile) -> Result<Access, Error> {
+    let ring = KeyRing::open(keys).map_err(Error::Ring)?;
+    let listed = settings.bearer_key_file.as_deref().map(ListedKeys::read).transpose()?;
+    let tls = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => return Err(Error::TlsHalf),
+    };
+    Ok(Access {
+        allowed_hosts: settings.allowed_hosts.clone(),
+        allowed_origins: settings.allowed_origins.clone(),
+        asks_always: settings.asks_always || listed.is_some(),
+        listed,
+        tls,
+        rate: (settings.requests_per_s > 0).then(|| Rate::new(settings.requests_burst, settings.requests_per_s)),
+        ..Access::new(Arc::new(ring), now_ms)
+    })
+}
+
+/// What can be followed.
+fn events(config: &Config, app: &App, tasks: &TaskTracker, end: &CancellationToken) -> Events {
+    let settings = &config.settings;
+    let logs = settings.server_logs.enabled.then(|| {
+        let lines_per_s_max = settings.websocket.log_lines_per_s_max;
+        LogFeeds::new(config.home.server_logs(), lines_per_s_max, tasks.clone(), end.clone())
+    });
+    let monitor = settings.monitor.enabled.then(|| app.monitor.clone());
+    Events { monitor, logs, operations: app.operations.clone() }
+}
+
+async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
+    Ok((listener, address))
 }
 
 /// `ADDRESS:PORT`, `localhost:PORT` or `PORT`.
@@ -72,7 +145,7 @@ fn parse(listen: &str) -> Result<SocketAddr, Error> {
 }
 
 fn limits(config: &Config) -> Limits {
-    let (http, limits) = (&config.settings.http, &config.settings.limits);
+    let (http, limits, websocket) = (&config.settings.http, &config.settings.limits, &config.settings.websocket);
     Limits {
         body_bytes_max: limits.client_line_bytes_max,
         body_timeout: http.body_timeout,
@@ -84,6 +157,13 @@ fn limits(config: &Config) -> Limits {
         stream_bytes_max: http.stream_bytes_max,
         keep_alive: http.keep_alive,
         calls_in_flight_max: limits.calls_in_flight_max,
+        sockets: ws::Limits {
+            ping_every: websocket.ping_every,
+            in_flight_max: websocket.in_flight_max,
+            queue_bytes_max: websocket.queue_bytes_max,
+            write_timeout: websocket.write_timeout,
+            auth_timeout: websocket.auth_timeout,
+        },
     }
 }
 

@@ -16,6 +16,7 @@ mod guard;
 mod health;
 mod http;
 mod logins;
+mod network;
 mod pool_servers;
 mod quarantine;
 mod reload;
@@ -26,7 +27,7 @@ mod watch;
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;
 pub use build::App;
-pub use care::alerts;
+pub use care::{alerts, audit_options};
 pub use clock::now_ms;
 #[cfg(unix)]
 pub use daemon::{DaemonOptions, serve_daemon};

@@ -2,7 +2,6 @@
 //! services start it in the foreground.
 
 use std::fs::OpenOptions;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +112,7 @@ async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exi
         return Ok(Exit::Failed);
     };
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = config.settings.log.file.clone();
     app::serve_daemon(
@@ -134,8 +134,9 @@ async fn detached(global: &Global, args: &DaemonArgs, report: &mut Report) -> an
         return Ok(Exit::Done);
     };
     let own_log = config.home.logs().join(DAEMON_LOG);
-    rotate(&own_log, config.settings.daemon.log_bytes_max);
-    telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    let (level, bytes_max) = (global.verbose.then_some("debug"), config.settings.daemon.log_bytes_max);
+    telemetry::start_with_own_file(&config.settings.log, level, &config.home.logs(), &own_log, bytes_max)?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = Some(config.settings.log.file.clone().unwrap_or(own_log));
     let options =
@@ -158,19 +159,6 @@ pub(super) fn configured(
 pub(super) fn warn(config: &Config) {
     for fault in config.faults() {
         tracing::warn!("{fault}");
-    }
-}
-
-/// Begins the log anew when it has grown too long. Only the one who has the lock does this.
-fn rotate(log: &Path, bytes_max: u64) {
-    if std::fs::metadata(log).is_ok_and(|about| about.len() <= bytes_max) {
-        return;
-    }
-    let _first_time = std::fs::rename(log, log.with_extension("log.1"));
-    let fresh = OpenOptions::new().create(true).append(true).open(log);
-    let moved = fresh.map(rustix::stdio::dup2_stderr);
-    if let Ok(Err(fault)) = moved {
-        tracing::debug!(error = error_chain(&fault), "the log was not begun anew");
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> anyhow::Result<E
         },
     };
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = config.settings.log.file.clone();
     let request = global.request();

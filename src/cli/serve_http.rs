@@ -19,12 +19,18 @@ const USUAL: &str = "127.0.0.1:8080";
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; port 0 is any free one [default: http.listen of the settings, else 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    http: Option<String>,
-    /// File with the keys of clients, one on each line: NAME:KEY or KEY
+    /// Where to listen, ADDRESS:PORT or PORT, 0 is any free one; repeatable [default: http.listen of the settings, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    http: Vec<String>,
+    /// File with keys that were not made by `mcporch keys`, one on each line: NAME:KEY or KEY
     #[arg(long, value_name = "FILE")]
     bearer_key_file: Option<PathBuf>,
+    /// Serve by HTTPS with this certificate (and its chain), PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// A further name that this machine is called by; repeatable
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
@@ -37,8 +43,16 @@ impl ServeArgs {
     /// What the command line says wins over the settings.
     pub(super) fn apply(&self, config: &mut Config) {
         let http = &mut config.settings.http;
-        http.listen = self.http.clone().or(http.listen.take()).or_else(|| Some(USUAL.to_owned()));
+        if !self.http.is_empty() {
+            http.listen.clone_from(&self.http);
+        }
+        if http.listen.is_empty() {
+            http.listen.push(USUAL.to_owned());
+        }
         http.bearer_key_file = self.bearer_key_file.clone().or(http.bearer_key_file.take());
+        if self.tls_cert.is_some() {
+            (http.tls_cert, http.tls_key) = (self.tls_cert.clone(), self.tls_key.clone());
+        }
         http.allowed_hosts.extend(self.allow_host.iter().cloned());
         http.allowed_origins.extend(self.allow_origin.iter().cloned());
     }
@@ -54,6 +68,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs, is_alone: bool) -> 
     let mut config = config::load(&global.request(), &ProcessEnv)?;
     args.apply(&mut config);
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }
@@ -64,19 +79,20 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs, is_alone: bool) -> 
 
 pub(super) fn teller(config: &Config, is_json: bool) -> impl FnOnce(Listening) + use<> {
     let profiles: Vec<String> = config.profiles.iter().map(|profile| profile.name.clone()).collect();
-    move |listening| tell(listening, &profiles, is_json)
+    move |listening| tell(&listening, &profiles, is_json)
 }
 
 /// Says where clients find it.
-fn tell(listening: Listening, profiles: &[String], is_json: bool) {
-    let Some(address) = listening.http else { return };
-    let base = format!("http://{address}/mcp");
+fn tell(listening: &Listening, profiles: &[String], is_json: bool) {
+    let scheme = if listening.has_tls { "https" } else { "http" };
+    let bases: Vec<String> = listening.http.iter().map(|address| format!("{scheme}://{address}/mcp")).collect();
+    let Some(base) = bases.first() else { return };
     if is_json {
-        let told = json!({"url": base, "pid": std::process::id()});
+        let told = json!({"url": base, "urls": bases, "pid": std::process::id()});
         return Out::stdout().line(&told.to_string());
     }
     let mut also = vec!["/direct".to_owned()];
     also.extend(profiles.iter().map(|name| format!("/p/{name}")));
     also.push("/s/SERVER".to_owned());
-    Out::stderr().line(&format!("mcporch serves {base} (also {})", also.join(", ")));
+    Out::stderr().line(&format!("mcporch serves {} (also {})", bases.join(" and "), also.join(", ")));
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: five folders, the history, the samples and the quarantine below one root. Invariant: the root is absolute. Nothing here creates a folder.
+/// The home: seven folders, the history, the samples, the quarantine and the API keys below one root. Invariant: the root is absolute.
+/// Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
@@ -71,6 +72,18 @@ impl Home {
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine.json")
+    }
+
+    /// `keys.json`: hashes of the API keys, and what their holders may do.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys.json")
+    }
+
+    /// `audit/`: who did what, and who was not let in.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.root.join("audit")
     }
 
     /// `credentials/`: what logins at remote servers gave us, sealed.

@@ -61,6 +61,9 @@ pub(super) fn load(request: &Request, home: &Home, env: &dyn Env) -> Result<Laye
     }
     settings.http.bearer_key_file =
         settings.http.bearer_key_file.map(|path| below(&home.config(), expand::tilde_path(&path, env)));
+    for file in [&mut settings.http.tls_cert, &mut settings.http.tls_key] {
+        *file = file.take().map(|path| below(&home.config(), expand::tilde_path(&path, env)));
+    }
     settings.log.file = settings.log.file.map(|path| below(&home.logs(), expand::tilde_path(&path, env)));
     let mut values: Vec<SettingValue> = layers.slots.iter().map(Slot::shown).collect();
     values.extend(layers.tool_overrides.shown().map(|(key, value, origin)| SettingValue { key, value, origin }));
@@ -207,6 +210,12 @@ impl Layers {
                     self.warnings.push(source.fault(String::new(), format!("{}, ignored", trouble.what), trouble.help));
                 }
             }
+        }
+        if let (Some(endpoint), Some(at)) =
+            (set(env, "OTEL_EXPORTER_OTLP_ENDPOINT"), self.find("telemetry", "otlp_endpoint"))
+        {
+            let source = Source::Environment { name: "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned() };
+            (self.slots[at].value, self.slots[at].source) = (Value::String(endpoint), source);
         }
         for (name, text) in env.all().into_iter().filter(|(_, text)| !text.is_empty()) {
             let Some(rest) = name.strip_prefix("MCPORCH_") else { continue };
@@ -376,6 +385,10 @@ pub(super) fn checked(value: Value, rule: &Value) -> Result<Value, Trouble> {
         Some("array") => {
             let is_right = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
             (is_right, "a list of texts".to_owned())
+        }
+        None if rule["anyOf"].is_array() => {
+            let is_list = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+            (is_list || value.is_string(), "a text or a list of texts".to_owned())
         }
         _ => {
             let len_min = rule["minLength"].as_u64().unwrap_or_default();

@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 
 use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
+use super::settings_audit::AuditFile;
 use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
 use super::settings_monitor::MonitorFile;
 use super::settings_results::ResultsFile;
+use super::settings_telemetry::TelemetryFile;
+use super::settings_websocket::WebsocketFile;
 use super::{layers, profiles, tool_overrides};
 
 /// Settings of mcporch. Every key may be left out; its default and the reason for it stand in `mcporch.toml`.
@@ -49,8 +52,14 @@ pub(super) struct SettingsFile {
     pub(super) daemon: DaemonFile,
     /// Serving clients over HTTP.
     pub(super) http: HttpFile,
+    /// Who did what, and who was not let in.
+    pub(super) audit: AuditFile,
+    /// Clients over WebSocket, and those who follow events.
+    pub(super) websocket: WebsocketFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
+    /// Traces and figures that are sent to others.
+    pub(super) telemetry: TelemetryFile,
     /// What is kept of each server's stderr and of its story.
     pub(super) server_logs: ServerLogsFile,
     /// Who is told when a server crashes, comes back or goes over a limit.
@@ -399,7 +408,7 @@ pub(super) struct DaemonFile {
     pub(super) clients_max: usize,
     /// Hand a client's own stdin and stdout over? When false, a client's mcporch moves the bytes.
     pub(super) pass_descriptors: bool,
-    /// Its log is begun anew when it is longer than this at start, in bytes; the last one is kept.
+    /// Its log is begun anew when the next line would make it longer, in bytes; `log.files_max` are kept.
     #[schemars(range(min = 65536, max = 1_073_741_824))]
     pub(super) log_bytes_max: u64,
 }
@@ -414,6 +423,12 @@ pub(super) struct LogFile {
     pub(super) format: LogFormat,
     /// A file to append to in place of stderr; a relative path lies in the home's `logs/`.
     pub(super) file: String,
+    /// A new file is begun when the next line would make it longer, in bytes.
+    #[schemars(range(min = 65536, max = 1_073_741_824))]
+    pub(super) file_bytes_max: u64,
+    /// Files that are kept, the one that is written included.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) files_max: u32,
 }
 
 /// The schema, with the compiled-in defaults filled in and nothing required.

@@ -10,10 +10,22 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HttpFile {
-    /// Where the daemon listens, `ADDRESS:PORT`; empty does not listen.
-    pub(super) listen: String,
-    /// File with the keys of clients, one on each line: `NAME:KEY` or `KEY`; empty asks for none.
+    /// Where the daemon listens, `ADDRESS:PORT`, or a list of such; empty does not listen.
+    pub(super) listen: AddressesFile,
+    /// Where a key is needed.
+    pub(super) require_key: RequireKey,
+    /// File with keys that were not made by `mcporch keys`, one on each line: `NAME:KEY` or `KEY`; empty for none.
     pub(super) bearer_key_file: String,
+    /// File with the certificate, as PEM; empty serves without TLS.
+    pub(super) tls_cert: String,
+    /// File with its private key, as PEM.
+    pub(super) tls_key: String,
+    /// Requests a second of one key, or from one address without; 0 counts none.
+    #[schemars(range(max = 1_000_000))]
+    pub(super) requests_per_s: u32,
+    /// And so many at once before that counts.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(super) requests_burst: u32,
     /// Further names that the service may be called by, `HOST` or `HOST:PORT`.
     pub(super) allowed_hosts: Vec<String>,
     /// Web pages that may call it, such as `https://app.example`.
@@ -44,13 +56,53 @@ pub(super) struct HttpFile {
     pub(super) keep_alive_s: u64,
 }
 
+/// One address or several.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum AddressesFile {
+    /// One; commas divide several.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+impl From<AddressesFile> for Vec<String> {
+    fn from(file: AddressesFile) -> Self {
+        let said = match file {
+            AddressesFile::Text(text) => text.split(',').map(str::to_owned).collect(),
+            AddressesFile::List(list) => list,
+        };
+        said.iter().map(|address| address.trim().to_owned()).filter(|address| !address.is_empty()).collect()
+    }
+}
+
+/// Where a key is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RequireKey {
+    /// On addresses that other machines can reach, and everywhere when `bearer_key_file` is set.
+    Network,
+    /// Everywhere.
+    Always,
+}
+
 /// `[http]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Where the daemon listens; `None` does not.
-    pub listen: Option<String>,
-    /// File with the keys of clients; `None` asks for none.
+    /// Where the daemon listens; nowhere when empty.
+    pub listen: Vec<String>,
+    /// File with keys that were not made by `mcporch keys`.
     pub bearer_key_file: Option<PathBuf>,
+    /// Whether a key is needed even on addresses of this machine alone.
+    pub asks_always: bool,
+    /// Files of the certificate and its key; both `None` serve without TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// See `tls_cert`.
+    pub tls_key: Option<PathBuf>,
+    /// Requests a second of one key, or from one address without; 0 counts none.
+    pub requests_per_s: u32,
+    /// And so many at once before that counts.
+    pub requests_burst: u32,
     /// Further names that the service may be called by.
     pub allowed_hosts: Vec<String>,
     /// Web pages that may call it.
@@ -76,9 +128,15 @@ pub struct HttpSettings {
 impl From<HttpFile> for HttpSettings {
     fn from(file: HttpFile) -> Self {
         let seconds = Duration::from_secs;
+        let path = |text: String| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
         Self {
-            listen: Some(file.listen.trim().to_owned()).filter(|listen| !listen.is_empty()),
-            bearer_key_file: Some(file.bearer_key_file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            listen: file.listen.into(),
+            asks_always: file.require_key == RequireKey::Always,
+            bearer_key_file: path(file.bearer_key_file),
+            tls_cert: path(file.tls_cert),
+            tls_key: path(file.tls_key),
+            requests_per_s: file.requests_per_s,
+            requests_burst: file.requests_burst,
             allowed_hosts: file.allowed_hosts,
             allowed_origins: file.allowed_origins,
             connections_max: file.connections_max,

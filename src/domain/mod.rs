@@ -17,7 +17,7 @@ mod tool;
 pub use access::{Scope, Surface};
 pub use confidence::Confidence;
 pub use effect::{Effect, EffectSource};
-pub use ended::{CallOutcome, CallParams, Considered, Ended, Observer, Stage, Verb};
+pub use ended::{Act, CallOutcome, CallParams, Considered, Ended, Observer, Stage, Verb};
 pub use error_chain::error_chain;
 pub use input_schema::{InputSchema, Outline, Parameter};
 pub use moment::Moment;

@@ -1,7 +1,9 @@
 //! The name under which a server stands in the registry.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Longest accepted server name, in bytes. A guess: longer ones break every table and every prefixed tool name.
@@ -54,6 +56,17 @@ impl ServerName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As a text within its bounds. Characters are bounded where bytes are meant: JSON Schema has no word for those.
+impl JsonSchema for ServerName {
+    fn schema_name() -> Cow<'static, str> {
+        "ServerName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": NAME_BYTES_MAX})
     }
 }
 

@@ -1,5 +1,6 @@
 //! What to tell when no tool ran, or it failed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ const SCHEMA_BYTES_MAX: usize = 3_000;
 const PARAMS_BYTES_MAX: usize = 4_000;
 
 /// What to tell when no tool ran, or it failed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Advice {
     /// How it ended.
     pub outcome: OutcomeKind,

@@ -1,5 +1,6 @@
 //! A tool in few words: what a model pays for, it pays for in every answer.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ const ENUM_VALUES_MAX: usize = 4;
 const SENTENCE_CHARS_MAX: usize = 160;
 
 /// One line about a tool.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ToolLine {
     /// `server.tool`.
     pub tool: String,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ pub struct ExecuteInput {
 }
 
 /// How it ended, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The tool ran and answered.
@@ -66,7 +67,7 @@ pub enum OutcomeKind {
 }
 
 /// Which tool ran, and why that one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RouteInfo {
     /// Always `done`.
     pub outcome: OutcomeKind,
@@ -290,7 +291,8 @@ impl Operations {
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
-        let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
+        let trace = &execution.cx.trace;
+        let (routed, decision) = trace.during("route", self.decide(request, Some(&execution.params))).await?;
         execution.watch.note_routed(request, &routed, Some(decision));
         let output = self.follow_ranking(execution, &routed, decision).await?;
         Ok(self.recorded(execution.cx.caller, request, &execution.params, &routed, output))

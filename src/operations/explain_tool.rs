@@ -1,5 +1,6 @@
 //! All about one tool.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ pub struct ExplainInput {
 }
 
 /// What is known of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExplainOutput {
     /// `server.tool`.
     pub tool: String,

@@ -8,6 +8,7 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{ServerName, ToolKey};
@@ -35,7 +36,7 @@ pub struct FeedbackInput {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FeedbackOutput {
     /// Which route.
     pub route_id: String,

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::embedder::TextKind;
@@ -51,7 +52,7 @@ pub struct FetchInput {
 }
 
 /// A part of a result.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FetchOutput {
     /// The part.
     #[serde(skip)]

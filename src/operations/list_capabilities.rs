@@ -1,5 +1,6 @@
 //! What is connected?
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::ServerName;
@@ -31,7 +32,7 @@ pub struct CapabilitiesInput {
 }
 
 /// What there is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CapabilitiesOutput {
     /// The servers that were asked for; those of one category stand together, those without one last.
     pub servers: Vec<ServerLine>,
@@ -52,7 +53,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// One tool in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CapabilityLine {
     /// `server.tool`.
     pub tool: String,
@@ -62,7 +63,7 @@ pub struct CapabilityLine {
 }
 
 /// One server in a line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServerLine {
     /// Its name.
     pub server: String,

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::index::Kind;
 use crate::reconcile::ProgressSink;
 
-use super::{Error, Operations};
+use super::order::Order;
+use super::{Error, OpContext, Operations};
 
 /// What a rebuild did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RebuildReport {
     /// Tools by server, for those that answered.
     pub listed: BTreeMap<String, usize>,
@@ -27,7 +29,7 @@ pub struct RebuildReport {
 }
 
 /// How the index stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct IndexStatus {
     /// Counts the changes of the catalog.
     pub generation: u64,
@@ -46,7 +48,7 @@ pub struct IndexStatus {
 }
 
 /// How one server stands in the index.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServerIndexStatus {
     /// Its tools.
     pub tools: usize,
@@ -70,9 +72,11 @@ impl Operations {
     ///
     /// # Errors
     /// When the catalog or the model cannot be used. Servers that fail are part of the report.
-    pub async fn rebuild_index(&self, progress: ProgressSink) -> Result<RebuildReport, Error> {
+    pub async fn rebuild_index(&self, cx: &OpContext, progress: ProgressSink) -> Result<RebuildReport, Error> {
+        let order = Order::begin(self, cx, "index.rebuild", [""]);
         self.reconciler.load().await?;
         let report = self.reconciler.refresh(&self.reconciler.all(), true, progress).await?;
+        order.end(|_| true);
         self.reconciler.mark_settled();
         let known = self.known_now();
         Ok(RebuildReport {

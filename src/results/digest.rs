@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::wire::Members;
@@ -60,7 +61,7 @@ pub struct Kept {
 }
 
 /// The beginning of a result, and how much there is in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Preview {
     /// The first part of the text, cut at the end of a line where there is one.
     pub text: String,

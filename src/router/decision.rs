@@ -1,5 +1,6 @@
 //! What may be done with a ranking: the bar rises with the risk.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Effect;
@@ -14,7 +15,7 @@ const RUN_WRITE_ANY: f32 = 0.7;
 const RUN_DESTRUCTIVE_ANY: f32 = 0.8;
 
 /// What to do with the first tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Sure enough for what it may do.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -12,7 +13,7 @@ use super::machine::State;
 use super::place::{Instance, Place};
 
 /// What a server is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerState {
     /// Stopped by the operator, or never to be started but by the operator.
@@ -71,7 +72,7 @@ impl ServerState {
 }
 
 /// One server.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ServerStatus {
     /// Its name.
     pub server: ServerName,
@@ -114,7 +115,7 @@ pub struct ServerStatus {
 }
 
 /// One instance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct InstanceStatus {
     /// What it is doing.
     pub state: ServerState,

@@ -45,7 +45,10 @@ fn each_address_shows_its_own_view_in_both_eras() {
     check("/mcp", &["execute", "find_tool"]);
     check("/mcp/s/bench", &["echo_1"]);
     assert_eq!(check("/mcp/p/few", &["echo_1", "test_simple_text"]), 2);
-    for path in ["/mcp/p/none", "/mcp/s/none", "/mcp/none", "/none", "/mcpnone"] {
+    for path in ["/mcp/none", "/none", "/mcpnone"] {
+        assert_eq!(served.modern(path).ask_modern("tools/list", &json!({})).status, 404, "{path}");
+    }
+    for path in ["/mcp/p/none", "/mcp/s/none", "/mcp/p/none/none"] {
         let answer = served.modern(path).ask_modern("tools/list", &json!({}));
         assert_eq!(answer.status, 404, "{path}");
         let error = answer.json();
@@ -294,4 +297,27 @@ fn it_takes_the_place_of_an_idle_daemon_and_of_no_other() {
 
 fn one_id(client: &Http) -> &str {
     client.headers.iter().find(|(name, _)| name == "Mcp-Session-Id").map(|(_, id)| id.as_str()).unwrap()
+}
+
+#[test]
+fn every_address_that_is_listened_on_serves_the_same() {
+    let served = Served::start(&fixture(), &["--http", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    assert_eq!(served.addresses.len(), 3);
+    assert_eq!(served.addresses[0], served.address);
+    let first = served.session("/mcp/s/fix", "2025-11-25");
+    let session = one_id(&first).to_owned();
+    for address in &served.addresses {
+        // A session of one address is a session of all.
+        let answer = served
+            .at(address, "/mcp/s/fix")
+            .with("MCP-Protocol-Version", "2025-11-25")
+            .with("Mcp-Session-Id", &session);
+        assert_eq!(answer.post(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})).status, 200, "{address}");
+    }
+}
+
+#[test]
+fn an_address_that_others_reach_is_not_opened_without_keys_beside_one_of_this_machine() {
+    let refused = fixture().run(&["serve", "--http", "127.0.0.1:0", "--http", "0.0.0.0:0"]);
+    assert!(refused.stderr.contains("0.0.0.0:0 can be reached from other machines"), "{}", refused.stderr);
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod access;
 mod auth;
 mod care;
 mod cli;
@@ -19,8 +21,11 @@ mod http_access;
 mod isolation;
 mod learning;
 mod monitor;
+// mod ops;
 mod protocol;
 mod remote;
+#[cfg(unix)]
+mod rest;
 mod results;
 mod routing;
 mod secrets;
@@ -33,3 +38,7 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod traces;
+#[cfg(unix)]
+mod ws;

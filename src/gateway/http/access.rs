@@ -1,45 +1,133 @@
-//! Who may come in: by the name that he calls us, by the page that his browser shows, and by his key.
+//! Who may come in: by the name that he calls us, by the page that his browser shows, by his key, and by how often he comes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
-use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
+use hyper::{HeaderMap, Method};
 
-use super::Keys;
+use crate::audit;
+use crate::domain::{Moment, Scope};
+use crate::keys::{self, Holder, KeyRing, Verdict};
 
-/// The principal of everybody where no key is asked for.
+use super::buckets::Buckets;
+use super::refusal::Refusal;
+use super::request::Ends;
+use super::{ListedKeys, Tls};
+
+/// The name of everybody where no key is asked for.
 static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "http".into());
+/// What browsers say of the page that sends them, and of why they come.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// Wrong keys from one address before they are slowed down. A guess: a person with an old key in a client that tries again.
+const WRONG_KEYS_BURST: u32 = 20;
+/// And then so many a second.
+const WRONG_KEYS_PER_S: f64 = 0.2;
 
 /// Who is let in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Access {
     /// Names by which this service may be called, besides those of the machine itself: `HOST` or `HOST:PORT`.
     pub allowed_hosts: Vec<String>,
     /// Web pages that may call it: `https://HOST` or `https://HOST:PORT`.
     pub allowed_origins: Vec<String>,
-    /// Who has a key; `None` asks for none.
-    pub keys: Option<Keys>,
+    /// Keys that the operator wrote down; their holders are callers.
+    pub listed: Option<ListedKeys>,
+    /// Keys that were made by `mcporch keys`.
+    pub ring: Arc<KeyRing>,
+    /// Whether a key is needed on addresses of this machine alone, too. On others it always is.
+    pub asks_always: bool,
+    /// Who we are, to clients that come by TLS; `None`: they come without.
+    pub tls: Option<Tls>,
+    /// How often each may come; `None`: as he likes.
+    pub rate: Option<Rate>,
+    /// Wrong keys, by the address they came from.
+    pub wrong_keys: WrongKeys,
+    /// The wall clock, in milliseconds since 1970.
+    pub now: fn() -> i64,
+    /// Where it is noted who was not let in.
+    pub audit: Option<audit::Log>,
 }
 
-/// Why somebody is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// There is no readable `Host`.
-    NoHost,
-    /// He calls us by another name: a page whose name was made to lead here does.
-    Host,
-    /// He is a page that may not.
-    Origin,
-    /// He shows no key.
-    NoKey,
-    /// He shows one that is none.
-    Key,
+/// How often each may come: each key, and each address without one.
+#[derive(Debug)]
+pub struct Rate(Buckets<Who>);
+
+/// Wrong keys, by the address they came from.
+#[derive(Debug)]
+pub struct WrongKeys(Buckets<IpAddr>);
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Visitor {
+    /// What he is called.
+    pub(in crate::gateway) who: Arc<str>,
+    /// What he may do.
+    pub(in crate::gateway) scope: Scope,
+    /// His address.
+    pub(in crate::gateway) from: IpAddr,
+    /// Whether he has shown a key.
+    pub(in crate::gateway) has_key: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Key(Arc<str>),
+    Address(IpAddr),
+}
+
+impl Rate {
+    /// At once, and then each second.
+    #[must_use]
+    pub fn new(burst: u32, per_s: u32) -> Self {
+        Self(Buckets::new(f64::from(per_s), burst))
+    }
+}
+
+impl Default for WrongKeys {
+    fn default() -> Self {
+        Self(Buckets::new(WRONG_KEYS_PER_S, WRONG_KEYS_BURST))
+    }
 }
 
 impl Access {
-    /// Whether the request is let in, however it looks otherwise. `here` is the address that the connection came to.
-    pub(super) fn check(&self, headers: &HeaderMap, authority: Option<&str>, here: IpAddr) -> Result<(), Refusal> {
+    /// Everybody who comes from this machine, without a key or with one of those.
+    #[must_use]
+    pub fn new(ring: Arc<KeyRing>, now: fn() -> i64) -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            listed: None,
+            ring,
+            asks_always: false,
+            tls: None,
+            rate: None,
+            wrong_keys: WrongKeys::default(),
+            now,
+            audit: None,
+        }
+    }
+
+    /// Whether the request is let in, however it looks otherwise. `authority` is that of its address.
+    pub(super) fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        ends: Ends,
+    ) -> Result<(), Refusal> {
+        let checked = self.check_names(method, headers, authority, ends.here);
+        checked.inspect_err(|refusal| self.note(*refusal, ends.from, None))
+    }
+
+    fn check_names(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        here: IpAddr,
+    ) -> Result<(), Refusal> {
         let host = match headers.get(HOST) {
             Some(host) => host.to_str().map_err(|_| Refusal::NoHost)?,
             None => authority.ok_or(Refusal::NoHost)?,
@@ -48,20 +136,127 @@ impl Access {
             return Err(Refusal::Host);
         }
         match headers.get(ORIGIN) {
-            Some(origin) if !self.is_origin_allowed(origin, here) => Err(Refusal::Origin),
+            Some(origin) if self.is_origin_allowed(origin, here) => Ok(()),
+            Some(_) => Err(Refusal::Origin),
+            // Browsers leave the origin out of what they take for harmless: pictures, scripts, links.
+            None if is(headers, &FETCH_SITE, "cross-site") => {
+                let looks_at_page = method == Method::GET && is(headers, &FETCH_MODE, "navigate");
+                if looks_at_page { Ok(()) } else { Err(Refusal::CrossSite) }
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Who sends a request with these headers, if he does not come too often. To be asked once for each request.
+    ///
+    /// # Errors
+    /// A key that is wrong, over or missing, and too many requests.
+    pub(in crate::gateway) fn visitor(&self, headers: &HeaderMap, ends: Ends) -> Result<Visitor, Refusal> {
+        let visitor = match shown_key(headers)? {
+            Some(key) => self.holder(key, ends.from),
+            None if ends.is_local && !self.asks_always => {
+                Ok(Visitor { who: NOBODY.clone(), scope: Scope::Admin, from: ends.from, has_key: false })
+            }
+            None => Err(Refusal::NoKey),
+        };
+        match visitor {
+            Ok(visitor) => self.count(&visitor).map(|()| visitor),
+            Err(refusal) => {
+                let refusal = self.take(Who::Address(network(ends.from))).err().unwrap_or(refusal);
+                // Who was not asked before has not been refused yet: browsers come without a key first.
+                if refusal != Refusal::NoKey {
+                    self.note(refusal, ends.from, None);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Whether somebody may do what needs that scope; if not, that is noted.
+    ///
+    /// # Errors
+    /// [`Refusal::Scope`].
+    pub(in crate::gateway) fn needs(&self, visitor: &Visitor, needed: Scope) -> Result<(), Refusal> {
+        let has = visitor.scope;
+        if has.covers(needed) {
+            return Ok(());
+        }
+        let refusal = Refusal::Scope { needed, has };
+        self.note(refusal, visitor.from, Some(visitor.who.clone()));
+        Err(refusal)
+    }
+
+    fn note(&self, refusal: Refusal, from: IpAddr, who: Option<Arc<str>>) {
+        if let Some(audit) = &self.audit {
+            audit.refused(audit::Event {
+                at: (self.now)(),
+                who,
+                from: Some(from.to_canonical().to_string()),
+                action: "access.refused",
+                outcome: refusal.slug(),
+                ..audit::Event::default()
+            });
+        }
+    }
+
+    /// Who has that key.
+    ///
+    /// # Errors
+    /// When it is none, or none any more, or too many were wrong from that address.
+    pub(in crate::gateway) fn holder(&self, shown: &str, from: IpAddr) -> Result<Visitor, Refusal> {
+        let visitor = |who, scope| Ok(Visitor { who, scope, from, has_key: true });
+        let network = network(from);
+        if keys::is_key(shown) {
+            match self.ring.check(shown, Moment((self.now)())) {
+                Verdict::Known(Holder { name, scope }) => return visitor(name, scope),
+                Verdict::Expired => return Err(Refusal::Expired),
+                Verdict::Unknown => {}
+            }
+        } else if let Some(listed) = &self.listed {
+            // Somebody has thought of these, so they might be guessed: then not even a right one is looked at for a while. Ours
+            // cannot be, so that nobody is kept out by what others at his address do.
+            if let Some(wait) = self.wrong_keys.0.wait(&network) {
+                return Err(Refusal::Guessing(wait));
+            }
+            if let Some(who) = listed.owner(shown) {
+                return visitor(who, Scope::Caller);
+            }
+        }
+        self.wrong_keys.0.take(network).map_err(Refusal::Guessing).and(Err(Refusal::Key))
+    }
+
+    /// Whether a key that was good is so still: of connections that stay open.
+    ///
+    /// # Errors
+    /// When it is none any more. What others at his address try does not count against him.
+    pub(in crate::gateway) fn still_holds(&self, shown: &str, from: IpAddr) -> Result<(), Refusal> {
+        match self.holder(shown, from) {
+            Err(refusal @ (Refusal::Key | Refusal::Expired)) => Err(refusal),
             _ => Ok(()),
         }
     }
 
-    /// Who sends the request.
-    pub(super) fn principal(&self, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
-        let Some(keys) = &self.keys else { return Ok(NOBODY.clone()) };
-        let shown = headers.get(AUTHORIZATION).ok_or(Refusal::NoKey)?.to_str().map_err(|_| Refusal::Key)?;
-        let (scheme, key) = shown.trim().split_once(' ').ok_or(Refusal::Key)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refusal::Key);
+    /// Counts one more request, or one more message, of him.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`].
+    pub(in crate::gateway) fn count(&self, visitor: &Visitor) -> Result<(), Refusal> {
+        match (visitor.has_key, visitor.scope) {
+            (true, _) => {
+                let taken = self.take(Who::Key(visitor.who.clone()));
+                taken.inspect_err(|refusal| self.note(*refusal, visitor.from, Some(visitor.who.clone())))
+            }
+            // Without a key he is the user himself, whose calls in flight are bounded.
+            (false, Scope::Admin) => Ok(()),
+            (false, _) => self.take(Who::Address(network(visitor.from))),
         }
-        keys.owner(key.trim()).ok_or(Refusal::Key)
+    }
+
+    fn take(&self, who: Who) -> Result<(), Refusal> {
+        match &self.rate {
+            Some(rate) => rate.0.take(who).map_err(Refusal::TooMany),
+            None => Ok(()),
+        }
     }
 
     fn is_host_allowed(&self, authority: &str, here: IpAddr) -> bool {
@@ -80,6 +275,26 @@ impl Access {
         }
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         authority.is_some_and(|authority| is_of_this_machine(without_port(authority), here))
+    }
+}
+
+/// The key in the headers. What proxies want to know (`Basic`) is not for us.
+pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
+    let (scheme, key) = shown.split_once(' ').unwrap_or((shown, ""));
+    Ok(scheme.eq_ignore_ascii_case("bearer").then(|| key.trim()))
+}
+
+fn is(headers: &HeaderMap, name: &HeaderName, value: &str) -> bool {
+    headers.get(name).is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+}
+
+/// What one user has of addresses: of the new kind, many.
+fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -105,49 +320,5 @@ fn is_of_this_machine(host: &str, here: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper::HeaderMap;
-    use hyper::header::{HOST, ORIGIN};
-
-    use super::{Access, Refusal};
-
-    fn check(host: &str, origin: Option<&str>, expected: Result<(), Refusal>) {
-        let access = Access {
-            allowed_hosts: vec!["mcp.example".to_owned(), "ported.example:81".to_owned()],
-            allowed_origins: vec!["https://app.example".to_owned()],
-            keys: None,
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, origin.parse().unwrap());
-        }
-        let here = "192.0.2.7".parse().unwrap();
-        assert_eq!(access.check(&headers, None, here), expected, "{host} {origin:?}");
-    }
-
-    #[test]
-    fn only_names_that_no_page_can_take_are_answered() {
-        check("localhost:8080", None, Ok(()));
-        check("127.0.0.1", None, Ok(()));
-        check("[::1]:80", None, Ok(()));
-        check("192.0.2.7:80", None, Ok(()));
-        check("MCP.example:9", None, Ok(()));
-        check("ported.example:81", None, Ok(()));
-        check("ported.example:82", None, Err(Refusal::Host));
-        check("evil.example", None, Err(Refusal::Host));
-        check("localhost.evil.example", None, Err(Refusal::Host));
-        check("[::1].evil.example", None, Err(Refusal::Host));
-        check("192.0.2.8", None, Err(Refusal::Host));
-    }
-
-    #[test]
-    fn only_pages_of_this_machine_and_listed_ones_may_call() {
-        check("localhost", Some("http://localhost:3000"), Ok(()));
-        check("localhost", Some("https://app.example"), Ok(()));
-        check("localhost", Some("http://app.example"), Err(Refusal::Origin));
-        check("localhost", Some("https://evil.example"), Err(Refusal::Origin));
-        check("localhost", Some("null"), Err(Refusal::Origin));
-        check("localhost", Some("file://localhost"), Err(Refusal::Origin));
-    }
-}
+#[path = "access_tests.rs"]
+mod tests;

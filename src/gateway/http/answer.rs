@@ -1,6 +1,5 @@
 //! Responses, and the bodies that they have.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,8 +9,8 @@ use hyper::{Response, StatusCode};
 
 use crate::wire::error_line;
 
-use super::access::Refusal;
 use super::events::Attached;
+use super::refusal::Refusal;
 
 pub(super) const INVALID_REQUEST: i64 = -32600;
 /// Said of what is no fault of the message: who sends it, where to, how.
@@ -21,31 +20,39 @@ pub(super) const NOT_SERVED: i64 = -32000;
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// What is sent behind the head.
-pub(super) enum Reply {
+pub(in crate::gateway) enum Reply {
     Whole(Bytes),
     Stream(Attached),
+    /// Of what is no MCP.
+    Axum(axum::body::Body),
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut *self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(stream) => stream.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Axum(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream(_) => false,
+            Self::Axum(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(_) => SizeHint::default(),
+            Self::Axum(body) => body.size_hint(),
         }
     }
 }
@@ -106,28 +113,13 @@ pub(super) fn busy(status: StatusCode, message: &str) -> Response<Reply> {
 
 /// Somebody is not let in.
 pub(super) fn keep_out(refusal: Refusal) -> Response<Reply> {
-    let (status, message, challenge) = match refusal {
-        Refusal::NoHost => (StatusCode::BAD_REQUEST, "there is no readable Host header", None),
-        Refusal::Host => {
-            let what = "this service is not called so; names that it has are listed in http.allowed_hosts";
-            (StatusCode::FORBIDDEN, what, None)
-        }
-        Refusal::Origin => {
-            let what = "pages of this origin may not call it; those that may are listed in http.allowed_origins";
-            (StatusCode::FORBIDDEN, what, None)
-        }
-        Refusal::NoKey => {
-            let what = "a key is needed: send it as `Authorization: Bearer KEY`";
-            (StatusCode::UNAUTHORIZED, what, Some("Bearer realm=\"mcporch\""))
-        }
-        Refusal::Key => {
-            let what = "this key is not known";
-            (StatusCode::UNAUTHORIZED, what, Some("Bearer realm=\"mcporch\", error=\"invalid_token\""))
-        }
-    };
-    let mut response = refuse(status, NOT_SERVED, message);
-    if let Some(challenge) = challenge {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    let mut response = refuse(refusal.status(), NOT_SERVED, &refusal.message());
+    let headers = response.headers_mut();
+    if let Some(challenge) = refusal.challenge() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(wait) = refusal.retry_after_s() {
+        headers.insert(RETRY_AFTER, wait.into());
     }
     response
 }

@@ -66,11 +66,11 @@ pub(super) async fn receive(
         }
     };
     let (id, principal) = (service.front.next_caller(), sender.principal);
-    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp };
+    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp, from: Some(sender.from) };
     let conversation = service.front.conversation(sender.profile, caller, service.nowhere.clone(), &service.end);
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Passing(service.limits.stream_bytes_max) } else { Streams::None };
-    let (exchange, first) = HttpExchange::new(id, streams, slot);
+    let (exchange, first) = HttpExchange::new(id, streams, slot, headers::carried(headers));
     let way: Arc<dyn Exchange> = exchange.clone();
     let hang_up = HangUp { conversation, id: id.to_owned(), exchange, is_listen, service: service.clone() };
     hang_up.conversation.receive_checked(envelope, &way, &|asked| {

@@ -10,48 +10,67 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::domain::{Scope, Surface};
 use crate::gateway::mcp::{Profile, View};
+use crate::gateway::rest;
 
 use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
+use super::dress::dress;
 use super::modern::Sender;
 use super::service::Service;
 use super::{cors, legacy, post};
 
 /// How a connection came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ends {
+pub(in crate::gateway) struct Ends {
     /// Our own address.
-    pub(super) here: IpAddr,
+    pub(in crate::gateway) here: IpAddr,
     /// The client's.
-    pub(super) from: IpAddr,
+    pub(in crate::gateway) from: IpAddr,
+    /// Whether it came to a listener that this machine alone can reach.
+    pub(in crate::gateway) is_local: bool,
 }
 
 /// Answers a request. Dropped when the client hangs up before that.
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
-    if let Err(refusal) = service.access.check(&parts.headers, authority, ends.here) {
-        return keep_out(refusal);
+    let path = parts.uri.path();
+    let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let view = view.filter(|view| !rest::is_name(view));
+    let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
+    let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let surface = if view.is_some() { Surface::McpHttp } else { Surface::Rest };
+    let mut response = match (view, checked) {
+        (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
+        (Some(_), Err(refusal)) => keep_out(refusal),
+        (None, checked) => {
+            // In a box, so that connections of MCP clients do not carry it along.
+            let mut response = Box::pin(rest::answer(service, parts, body, ends, checked)).await;
+            dress(response.headers_mut(), service.access.tls.is_some());
+            response
+        }
+    };
+    if let Some(origin) = origin {
+        cors::open(&mut response, origin);
     }
-    let mut response = route(service, &parts, body, ends).await;
-    if let Some(origin) = parts.headers.get(ORIGIN) {
-        cors::open(&mut response, origin.clone());
+    if let Some(monitor) = &service.events.monitor {
+        let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        monitor.note_answered(if is_socket { Surface::Ws } else { surface }, response.status().as_u16());
     }
     response
 }
 
-async fn route(service: &Arc<Service>, parts: &Parts, body: Incoming, ends: Ends) -> Response<Reply> {
-    let path = parts.uri.path();
-    let Some(view) = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
-        return unknown(service, "there is nothing here");
-    };
+async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, ends: Ends) -> Response<Reply> {
     if parts.method == Method::OPTIONS {
         return cors::preflight(&parts.headers);
     }
-    let principal = match service.access.principal(&parts.headers) {
-        Ok(principal) => principal,
-        Err(refusal) => return keep_out(refusal),
-    };
+    let visitor = service.access.visitor(&parts.headers, ends);
+    let principal =
+        match visitor.and_then(|visitor| service.access.needs(&visitor, Scope::Caller).map(|()| visitor.who)) {
+            Ok(principal) => principal,
+            Err(refusal) => return keep_out(refusal),
+        };
     let profile = match find_profile(service, view) {
         Ok(profile) => profile,
         Err(why) => return unknown(service, &why),

@@ -8,27 +8,39 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
+use crate::gateway::verbs::Verbs;
+use crate::gateway::watch::Events;
+use crate::gateway::ws;
+use crate::monitor::Present;
 
 use super::Access;
 use super::answer::{Reply, busy};
 use super::modern::Nowhere;
 use super::request::{self, Ends};
 use super::session::{self, Session, Sessions};
+use super::stream::Stream;
 
 /// Before the next try when the system has no descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// For connections to write their last answers once sessions have ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// For a TLS handshake, at most: it is two round trips.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two notes of which keys were used: `mcporch keys list` tells it to the minute.
+const KEYS_NOTED_EVERY: Duration = Duration::from_secs(60);
 /// Longest head of a request, in bytes. A guess: room for a few tokens.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Said to a connection too many.
@@ -58,25 +70,39 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Requests without a session that may be in flight.
     pub calls_in_flight_max: usize,
+    /// Of each WebSocket.
+    pub sockets: ws::Limits,
 }
+
+/// A place among the connections. Cloned by what outlives the connection's HTTP.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Place(
+    #[expect(dead_code, reason = "it is held")] Arc<(OwnedSemaphorePermit, Option<Present>)>,
+);
 
 /// How many streams each client has open: a principal at an address.
 type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 
 /// Shared by all connections.
 pub struct Service {
-    pub(super) front: Arc<Front>,
+    pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
+    /// What can be followed.
+    pub(in crate::gateway) events: Events,
     pub(super) profiles: Profiles,
-    pub(super) limits: Limits,
-    pub(super) access: Access,
-    pub(super) end: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(in crate::gateway) limits: Limits,
+    pub(in crate::gateway) access: Access,
+    pub(in crate::gateway) stop: CancellationToken,
+    pub(in crate::gateway) end: CancellationToken,
+    pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
-    stop: CancellationToken,
     streams: OpenStreams,
+    /// Places for connections, of all listeners together.
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Service {
@@ -86,31 +112,38 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// A service without connections. `stop` ends the taking of requests, `end` everything. What runs is in `tasks`, which the
-    /// caller awaits.
+    /// A service without connections, for any number of listeners. `stop` ends the taking of requests, `end` everything. What runs
+    /// is in `tasks`, which the caller awaits.
     #[must_use]
     pub fn new(
         front: Arc<Front>,
+        (verbs, events): (Arc<Verbs>, Events),
         profiles: Profiles,
         limits: Limits,
         access: Access,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let service = Arc::new(Self {
             front,
+            verbs,
+            events,
             profiles,
             limits,
             access,
+            stop,
             end,
             tasks,
             sessions: Sessions::default(),
             slots: Arc::new(Semaphore::new(limits.calls_in_flight_max)),
             nowhere: Arc::new(Nowhere),
             routed: Arc::default(),
-            stop,
             streams: Arc::default(),
-        })
+            places: Arc::new(Semaphore::new(limits.connections_max)),
+        });
+        service.tasks.spawn(sweep(service.clone()));
+        service.tasks.spawn(note_keys(service.clone()));
+        service
     }
 
     /// Takes a place among the open streams of one client; `None` when he has too many.
@@ -161,16 +194,15 @@ impl Drop for Counted {
 ///
 /// Cancel safe.
 pub async fn listen(service: Arc<Service>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(service.limits.connections_max));
-    service.tasks.spawn(sweep(service.clone()));
+    let is_local = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = service.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, from)) => match room.clone().try_acquire_owned() {
-                Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, from, place))),
+            Ok((stream, from)) => match service.places.clone().try_acquire_owned() {
+                Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, (from, is_local), place))),
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },
             Err(fault) => {
@@ -182,13 +214,24 @@ pub async fn listen(service: Arc<Service>, listener: TcpListener) {
 }
 
 /// Serves one connection until it is closed.
-async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+async fn serve(
+    service: Arc<Service>,
+    stream: TcpStream,
+    (from, is_local): (SocketAddr, bool),
+    place: OwnedSemaphorePermit,
+) {
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
-    let ends = Ends { here: here.ip(), from: from.ip() };
+    let ends = Ends { here: here.ip(), from: from.ip(), is_local };
+    let Some(stream) = greeted(&service, stream).await else { return };
+    let present = service.events.monitor.as_ref().map(|monitor| monitor.connection());
+    let place = Place(Arc::new((place, present)));
     let answering = {
-        let service = service.clone();
-        service_fn(move |request| {
+        let (service, place) = (service.clone(), place.clone());
+        service_fn(move |mut request: Request<Incoming>| {
             let service = service.clone();
+            if request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(place.clone());
+            }
             async move { Ok::<_, Infallible>(request::answer(&service, request, ends).await) }
         })
     };
@@ -196,7 +239,8 @@ async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place
         .timer(TokioTimer::new())
         .header_read_timeout(service.limits.idle_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answering);
+        .serve_connection(TokioIo::new(stream), answering)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
@@ -218,6 +262,27 @@ async fn serve(service: Arc<Service>, stream: TcpStream, from: SocketAddr, place
     drop(place);
 }
 
+/// The connection, with TLS where that is wanted; `None` when there was no handshake in time.
+async fn greeted(service: &Service, stream: TcpStream) -> Option<Stream> {
+    let Some(tls) = &service.access.tls else { return Some(Stream::Plain(stream)) };
+    let patience = HANDSHAKE_PATIENCE.min(service.limits.idle_timeout);
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(patience, tls.accept(stream)) => accepted,
+        () = service.stop.cancelled() => return None,
+    };
+    match accepted {
+        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(fault)) => {
+            tracing::debug!(error = %fault, "there was no TLS handshake");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("a TLS handshake took too long");
+            None
+        }
+    }
+}
+
 /// Ends sessions that nobody uses, and all of them at the end.
 async fn sweep(service: Arc<Service>) {
     let every = (service.limits.session_idle / 4).clamp(Duration::from_millis(100), Duration::from_secs(60));
@@ -233,5 +298,22 @@ async fn sweep(service: Arc<Service>) {
     }
     for session in service.sessions.take_all() {
         service.end_session(session);
+    }
+}
+
+/// Notes which keys were used, now and then and at the end.
+async fn note_keys(service: Arc<Service>) {
+    let mut look = tokio::time::interval(KEYS_NOTED_EVERY);
+    let mut is_over = false;
+    while !is_over {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = service.end.cancelled() => is_over = true,
+        }
+        let ring = service.access.ring.clone();
+        let noted = tokio::task::spawn_blocking(move || ring.write_used()).await;
+        if let Ok(Err(fault)) = noted {
+            tracing::warn!(error = error_chain(&fault), "when keys were used last cannot be noted");
+        }
     }
 }

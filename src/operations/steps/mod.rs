@@ -5,6 +5,7 @@ mod run;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ pub struct StepPlan {
 }
 
 /// A step and how it would be done.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlannedStep {
     /// Its own words.
     pub request: String,
@@ -73,7 +74,7 @@ pub struct PlannedStep {
 }
 
 /// How far a step got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Its tool ran and answered.
@@ -85,7 +86,7 @@ pub enum StepState {
 }
 
 /// A step and what came of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepReport {
     /// What was planned.
     #[serde(flatten)]
@@ -98,7 +99,7 @@ pub struct StepReport {
 }
 
 /// How an execution in steps ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepsOutcome {
     /// Every step is done.
@@ -112,7 +113,7 @@ pub enum StepsOutcome {
 }
 
 /// What came of all steps.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepsOutput {
     /// How it ended.
     pub outcome: StepsOutcome,

@@ -14,8 +14,10 @@ const META: &str = "io.modelcontextprotocol/";
 /// A running `mcporch serve`, on a port that the system picked.
 pub(crate) struct Served {
     child: Child,
-    /// `ADDRESS:PORT`.
+    /// `ADDRESS:PORT`, of the first listener.
     pub(crate) address: String,
+    /// Those of all.
+    pub(crate) addresses: Vec<String>,
 }
 
 impl Served {
@@ -27,8 +29,17 @@ impl Served {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
         assert_eq!(told["pid"], child.id());
-        let address = told["url"].as_str().unwrap().strip_prefix("http://").unwrap();
-        Self { address: address.strip_suffix("/mcp").unwrap().to_owned(), child }
+        let address = |url: &Value| {
+            let (_scheme, rest) = url.as_str().unwrap().split_once("://").unwrap();
+            rest.strip_suffix("/mcp").unwrap().to_owned()
+        };
+        let addresses = told["urls"].as_array().unwrap().iter().map(address).collect();
+        Self { address: address(&told["url"]), addresses, child }
+    }
+
+    /// A client of another listener.
+    pub(crate) fn at(&self, address: &str, path: &str) -> Http {
+        Http { address: address.to_owned(), path: path.to_owned(), headers: Vec::new(), next_id: 0 }
     }
 
     /// A client of the stateless revision.
@@ -188,6 +199,11 @@ impl Response {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The lines of the body, as they come.
+    pub(crate) fn lines(self) -> impl Iterator<Item = std::io::Result<String>> {
+        self.body.lines()
     }
 
     pub(crate) fn text(mut self) -> String {

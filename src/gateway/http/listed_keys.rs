@@ -1,4 +1,4 @@
-//! The keys that clients show: read from a file, kept as hashes, read again when the file changes.
+//! Keys that the operator wrote into a file himself: kept as hashes, read again when the file changes.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Who may come, by his key.
-pub struct Keys {
+pub struct ListedKeys {
     file: PathBuf,
     known: Mutex<Known>,
 }
@@ -40,13 +40,13 @@ struct Key {
 
 type Stamp = (SystemTime, u64);
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for ListedKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keys").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("ListedKeys").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
-impl Keys {
+impl ListedKeys {
     /// Reads a file with one key on each line, `NAME:KEY` or `KEY`; lines that begin with `#` are passed over. Blocking: a small
     /// file.
     ///
@@ -146,7 +146,7 @@ fn read(file: &Path) -> Result<Vec<Key>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use super::ListedKeys;
 
     #[cfg(unix)]
     fn file(text: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_names_its_owner() {
         let (_folder, file) = file("# team\nann:0123456789abcdef\n\nfedcba9876543210\n", 0o600);
-        let keys = Keys::read(&file).unwrap();
+        let keys = ListedKeys::read(&file).unwrap();
         let check = |key: &str, expected: Option<&str>| assert_eq!(keys.owner(key).as_deref(), expected, "{key}");
         check("0123456789abcdef", Some("ann"));
         check("fedcba9876543210", Some("key-3465f6e6"));
@@ -175,7 +175,7 @@ mod tests {
     async fn a_faulty_file_is_refused() {
         let check = |text: &str, mode, expected: &str| {
             let (_folder, file) = file(text, mode);
-            let fault = Keys::read(&file).unwrap_err().to_string();
+            let fault = ListedKeys::read(&file).unwrap_err().to_string();
             assert!(fault.contains(expected), "{fault}");
         };
         check("ann:0123456789abcdef\n", 0o644, "chmod 600");

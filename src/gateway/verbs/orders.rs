@@ -1,0 +1,53 @@
+//! The operator's verbs: they change what runs.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::operations::{Acted, RebuildReport, Reloaded, Selection};
+
+use super::inputs::{Nothing, Order, Quarantine};
+use super::{Asked, Fault, FaultKind, Verbs};
+
+/// How orders to servers ended.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Ordered {
+    /// One for each server that was meant, by name.
+    servers: Vec<Acted>,
+}
+
+impl From<Order> for Selection {
+    fn from(order: Order) -> Self {
+        let servers = order.servers.into_iter().flatten().chain(order.server).collect();
+        Self { servers, groups: order.groups.unwrap_or_default(), all: order.all.unwrap_or(false) }
+    }
+}
+
+pub(super) async fn start(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.start_servers(asked.cx, &input.into()).await? })
+}
+
+pub(super) async fn stop(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.stop_servers(asked.cx, &input.into()).await? })
+}
+
+pub(super) async fn restart(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.restart_servers(asked.cx, &input.into()).await? })
+}
+
+pub(super) async fn quarantine(verbs: &Verbs, asked: Asked<'_>, input: Quarantine) -> Result<Acted, Fault> {
+    let why = input.why.unwrap_or_default();
+    Ok(verbs.operations.quarantine_server(asked.cx, &input.server, &why).await?)
+}
+
+pub(super) async fn reload(verbs: &Verbs, asked: Asked<'_>, _: Nothing) -> Result<Reloaded, Fault> {
+    // What is wrong with the new files is for the operator to mend, and no fault of the request.
+    let ended = verbs.operations.reload(asked.cx).await;
+    ended.map_err(|fault| Fault::new(FaultKind::Unavailable, fault.one_line()))
+}
+
+pub(super) async fn rebuild(verbs: &Verbs, asked: Asked<'_>, _: Nothing) -> Result<RebuildReport, Fault> {
+    // Whoever waits at the other end of a request sees no progress; the log has it.
+    Ok(verbs.operations.rebuild_index(asked.cx, Arc::new(|_| {})).await?)
+}

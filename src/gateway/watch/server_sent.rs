@@ -1,0 +1,123 @@
+//! Events as a body of `text/event-stream`: for browsers, which come back by themselves when it breaks off.
+
+use std::convert::Infallible;
+use std::fmt::{self, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body, Bytes, Frame};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::{Events, Told, Topics, Watcher};
+
+/// What is said first: how long a browser waits before it comes back, in milliseconds. A guess: a restart of ours takes as long.
+const BEGINNING: &str = "retry: 2000\n\n";
+/// Keeps the connection from being taken for dead, and tells us when it is.
+const COMMENT: &str = ": \n\n";
+/// Events that have come already are written together, up to that many bytes.
+const TOGETHER_BYTES: usize = 16 * 1024;
+
+type Next = Pin<Box<dyn Future<Output = (Box<Watcher>, Told)> + Send + Sync>>;
+
+/// The events of some topics, until the reader leaves or we stop.
+pub(in crate::gateway) struct EventBody {
+    next: Option<Next>,
+    /// Of the last event that had one.
+    last_id: u64,
+    keep_alive: Duration,
+    next_comment: Pin<Box<Sleep>>,
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Whether the reader may still hear it; asked with each comment.
+    is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
+    waiting: String,
+}
+
+impl fmt::Debug for EventBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBody").field("last_id", &self.last_id).finish_non_exhaustive()
+    }
+}
+
+impl EventBody {
+    /// Of these topics from now on, until `over`. A comment comes after each `keep_alive` of silence or not, and with it the question
+    /// whether the reader is still allowed to hear.
+    pub(in crate::gateway) fn new(
+        events: Events,
+        topics: Topics,
+        keep_alive: Duration,
+        over: &CancellationToken,
+        is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
+    ) -> Self {
+        let mut watcher = Box::new(Watcher::new(events));
+        watcher.follow(topics);
+        Self {
+            next: Some(next(watcher)),
+            last_id: 0,
+            keep_alive,
+            next_comment: Box::pin(tokio::time::sleep(keep_alive)),
+            over: Box::pin(over.clone().cancelled_owned()),
+            is_allowed,
+            waiting: BEGINNING.to_owned(),
+        }
+    }
+
+    fn write(&mut self, told: &Told) {
+        if let Told::Event(event) = told {
+            self.last_id = event.id;
+        }
+        let (id, topic, data) = (self.last_id, told.topic(), told.data());
+        self.waiting.reserve(data.len() + 60);
+        // Writing into a text does not fail.
+        let _written = write!(self.waiting, "id: {id}\nevent: {topic}\ndata: {data}\n\n");
+    }
+
+    /// Gathers what has come; true when there is no more.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.over.as_mut().poll(cx).is_ready() {
+            return true;
+        }
+        while self.waiting.len() < TOGETHER_BYTES {
+            let Some(waiting) = &mut self.next else { return true };
+            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else { break };
+            self.write(&told);
+            self.next = Some(next(watcher));
+        }
+        if self.next_comment.as_mut().poll(cx).is_ready() {
+            if !(self.is_allowed)() {
+                return true;
+            }
+            self.waiting.push_str(COMMENT);
+            self.next_comment.as_mut().reset(Instant::now() + self.keep_alive);
+            // Polled once more, so that the next time wakes us.
+            let _pending = self.next_comment.as_mut().poll(cx);
+        }
+        false
+    }
+}
+
+fn next(mut watcher: Box<Watcher>) -> Next {
+    Box::pin(async move {
+        let told = watcher.next().await;
+        (watcher, told)
+    })
+}
+
+impl Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.next.is_none() {
+            return Poll::Ready(None);
+        }
+        if self.poll_gather(cx) {
+            self.next = None;
+        }
+        if !self.waiting.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.waiting).into()))));
+        }
+        if self.next.is_none() { Poll::Ready(None) } else { Poll::Pending }
+    }
+}

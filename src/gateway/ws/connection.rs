@@ -1,0 +1,315 @@
+//! One client over a WebSocket, from the handshake to the goodbye. One task reads, writes, pings and passes events on; each request
+//! has one of its own. A client who does not read slows himself alone: while what waits for him is full, nobody reads what he sends.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::domain::{Scope, Surface};
+use crate::gateway::http::{Refusal, Service, Visitor};
+use crate::gateway::verbs::{Caller, Fault};
+use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::monitor::Present;
+use crate::operations::CallerId;
+
+use super::message::{self, Request};
+use super::outbox::Outbox;
+use super::requests::Requests;
+use super::socket::{Read, Socket};
+use super::{frames, words};
+
+/// For the last frames to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Pings without a sign of life after which nobody is taken to be there.
+const MISSED_MAX: u32 = 2;
+
+/// A client.
+pub(super) struct Connection<S> {
+    pub(super) service: Arc<Service>,
+    socket: Socket<S>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) requests: Requests,
+    pub(super) watcher: Option<Box<Watcher>>,
+    /// Who he is; `None` until he has shown a key where one is needed.
+    pub(super) caller: Option<Arc<Caller>>,
+    pub(super) visitor: Option<Visitor>,
+    /// What he showed, looked at again with each request: keys are revoked.
+    pub(super) key: Option<Box<str>>,
+    pub(super) id: CallerId,
+    pub(super) from: IpAddr,
+    began: Instant,
+    next_ping: Instant,
+    missed: u32,
+    is_draining: bool,
+    goodbye_since: Option<Instant>,
+    _present: Option<Present>,
+}
+
+enum Happened {
+    Read(Read),
+    /// All that waited was written.
+    Written,
+    /// The connection is gone.
+    Gone,
+    Told(Told),
+    /// A request ended, and is answered.
+    Ended,
+    /// The time has come for something.
+    Late,
+    Stop,
+    End,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Over a stream whose handshake is done.
+    pub(super) fn new(
+        service: Arc<Service>,
+        stream: S,
+        visitor: Option<Visitor>,
+        key: Option<Box<str>>,
+        from: IpAddr,
+    ) -> Self {
+        let settings = &service.limits.sockets;
+        let socket = Socket::new(stream, service.limits.body_bytes_max);
+        let outbox = Arc::new(Outbox::new(settings.queue_bytes_max));
+        let (front, verbs) = (service.front.clone(), service.verbs.clone());
+        let requests = Requests::new(front, verbs, outbox.clone(), settings.in_flight_max);
+        let (now, id) = (Instant::now(), service.front.next_caller());
+        let mut connection = Self {
+            next_ping: now + settings.ping_every,
+            socket,
+            outbox,
+            requests,
+            watcher: None,
+            caller: None,
+            visitor: None,
+            key,
+            id,
+            from,
+            began: now,
+            missed: 0,
+            is_draining: false,
+            goodbye_since: None,
+            _present: service.front.present(Surface::Ws),
+            service,
+        };
+        if let Some(visitor) = visitor {
+            connection.let_in(visitor);
+        }
+        connection
+    }
+
+    /// From now on he may what this visitor may.
+    pub(super) fn let_in(&mut self, visitor: Visitor) {
+        self.caller = Some(Arc::new(Caller {
+            principal: visitor.who.clone(),
+            scope: visitor.scope,
+            surface: Surface::Ws,
+            from: Some(self.from),
+            id: self.id,
+            is_anonymous: false,
+        }));
+        self.visitor = Some(visitor);
+    }
+
+    /// Serves him until one of both is gone.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.next().await {
+                Happened::Read(Read::Message(incoming)) => self.take(incoming),
+                Happened::Read(Read::Fault(fault)) => self.leave(fault.code, fault.what),
+                Happened::Read(Read::Gone) | Happened::Gone => break,
+                Happened::Written if self.goodbye_since.is_some() => break,
+                Happened::Written => {}
+                Happened::Told(Told::Lost(count)) => self.outbox.note_lost(count),
+                Happened::Told(told) => self.outbox.tell(message::event(told.topic(), &told.data())),
+                Happened::Ended => {}
+                Happened::Late if self.look() => break,
+                Happened::Late => {}
+                Happened::Stop => self.is_draining = true,
+                Happened::End => self.leave(frames::GOING_AWAY, "mcporch stops"),
+            }
+            if self.is_draining && self.requests.is_empty() {
+                self.leave(frames::GOING_AWAY, "mcporch stops");
+            }
+        }
+        self.requests.cancel_all();
+        self.service.front.operations.forget_caller(self.id);
+    }
+
+    async fn next(&mut self) -> Happened {
+        let is_behind = self.outbox.is_full();
+        let is_leaving = self.goodbye_since.is_some();
+        let reads = !is_leaving && !is_behind && !self.requests.is_behind();
+        let deadline = self.deadline();
+        let Self { service, socket, outbox, requests, watcher, .. } = self;
+        let told = async {
+            match watcher {
+                Some(watcher) => watcher.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            happened = poll_fn(|cx| step(socket, outbox, reads, cx)) => happened,
+            told = told, if !is_behind && !is_leaving => Happened::Told(told),
+            () = requests.ended(), if !requests.is_idle() => Happened::Ended,
+            () = tokio::time::sleep_until(deadline) => Happened::Late,
+            () = service.stop.cancelled(), if !self.is_draining => Happened::Stop,
+            () = service.end.cancelled(), if !is_leaving => Happened::End,
+        }
+    }
+
+    /// Until when something must have happened.
+    fn deadline(&self) -> Instant {
+        let settings = &self.service.limits.sockets;
+        let stuck = self.socket.stuck_since().map(|since| since + settings.write_timeout);
+        let leaving = self.goodbye_since.map(|since| since + LAST_WORDS);
+        let unknown = self.caller.is_none().then(|| self.began + settings.auth_timeout);
+        [stuck, leaving, unknown].into_iter().flatten().fold(self.next_ping, Instant::min)
+    }
+
+    /// Does what time demands. True: nobody is there.
+    fn look(&mut self) -> bool {
+        let (settings, now) = (self.service.limits.sockets, Instant::now());
+        if self.goodbye_since.is_some_and(|since| now >= since + LAST_WORDS) {
+            return true;
+        }
+        if self.socket.stuck_since().is_some_and(|since| now >= since + settings.write_timeout) {
+            tracing::debug!("a WebSocket client takes nothing any more");
+            return true;
+        }
+        if self.caller.is_none() && now >= self.began + settings.auth_timeout {
+            self.leave(frames::POLICY, "no key came in time (websocket.auth_timeout_s)");
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + settings.ping_every;
+            self.ping();
+        }
+        false
+    }
+
+    fn ping(&mut self) {
+        if self.known_still().is_err() {
+            return self.leave(frames::POLICY, "the key is no longer good");
+        }
+        // Of one whose messages nobody reads no answer can come; a deadline for writing is enough for him.
+        if self.outbox.is_full() || self.socket.stuck_since().is_some() {
+            return;
+        }
+        if self.missed >= MISSED_MAX {
+            return self.leave(frames::GOING_AWAY, "no answer to two pings");
+        }
+        self.missed += 1;
+        self.outbox.answer(frames::ping());
+    }
+
+    /// Says goodbye, once; nothing that runs is waited for.
+    pub(super) fn leave(&mut self, code: u16, why: &str) {
+        if self.goodbye_since.is_none() {
+            self.goodbye_since = Some(Instant::now());
+            self.requests.cancel_all();
+            self.watcher = None;
+            self.outbox.close(frames::close(code, why));
+        }
+    }
+
+    fn take(&mut self, incoming: frames::Incoming) {
+        self.missed = 0;
+        match incoming {
+            frames::Incoming::Text(text) => match Request::read(&text) {
+                Ok(request) => self.serve(request),
+                Err(unread) => self.requests.refuse(unread.id.as_deref(), &unread.fault),
+            },
+            frames::Incoming::Ping(payload) => self.outbox.answer(frames::pong(&payload)),
+            frames::Incoming::Pong => {}
+            frames::Incoming::Close => self.leave(frames::NORMAL, ""),
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        let answered = match request.method.as_str() {
+            "auth" => words::auth(self, &request.params),
+            "ping" => Ok(json!({})),
+            _ => match self.admitted() {
+                Err(fault) => Err(fault),
+                Ok(caller) => match request.method.as_str() {
+                    "cancel" => words::cancel(self, &request.params),
+                    "subscribe" => words::subscribe(self, &request.params),
+                    "unsubscribe" => words::unsubscribe(self, &request.params),
+                    _ => return self.requests.begin(request, &caller),
+                },
+            },
+        };
+        let id = request.id.as_deref();
+        match answered {
+            Ok(result) => self.requests.answer(id, message::result(id, &result)),
+            Err(fault) => self.requests.refuse(id, &fault),
+        }
+        if self.known_still().is_err() {
+            self.leave(frames::POLICY, "the key is no longer good");
+        }
+    }
+
+    /// Who asks, if he may ask now.
+    fn admitted(&self) -> Result<Arc<Caller>, Fault> {
+        if self.is_draining {
+            return Err(words::stopping());
+        }
+        let (Some(caller), Some(visitor)) = (&self.caller, &self.visitor) else {
+            return Err(words::fault(Refusal::NoKey));
+        };
+        let caller = caller.clone();
+        self.service.access.count(visitor).map_err(words::fault)?;
+        self.known_still().map_err(words::fault)?;
+        Ok(caller)
+    }
+
+    /// Whether the key that he showed is still good.
+    fn known_still(&self) -> Result<(), Refusal> {
+        self.key.as_deref().map_or(Ok(()), |key| self.service.access.still_holds(key, self.from))
+    }
+
+    /// What he may do.
+    pub(super) fn scope(&self) -> Scope {
+        self.caller.as_ref().map(|caller| caller.scope).unwrap_or_default()
+    }
+
+    /// Follows these topics from now on.
+    pub(super) fn watch(&mut self, topics: Topics) -> Vec<String> {
+        if topics.is_empty() {
+            self.watcher = None;
+            return Vec::new();
+        }
+        let words = topics.words();
+        let events = &self.service.events;
+        self.watcher.get_or_insert_with(|| Box::new(Watcher::new(events.clone()))).follow(topics);
+        words
+    }
+
+    /// What is followed.
+    pub(super) fn watched(&self) -> Topics {
+        self.watcher.as_ref().map(|watcher| watcher.topics().clone()).unwrap_or_default()
+    }
+}
+
+/// Writes what can be written, then reads, if that is wanted.
+fn step<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut Socket<S>,
+    outbox: &Outbox,
+    reads: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Happened> {
+    let had_something = socket.is_writing() || !outbox.is_empty();
+    match socket.poll_write(cx, outbox) {
+        Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
+        Poll::Ready(Ok(())) if had_something => return Poll::Ready(Happened::Written),
+        Poll::Ready(Ok(())) | Poll::Pending => {}
+    }
+    if reads { socket.poll_read(cx).map(Happened::Read) } else { Poll::Pending }
+}

@@ -1,0 +1,135 @@
+//! The bytes of one connection: reads messages and writes frames, both in one task and without a buffer while nothing moves.
+
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::frames::{Fault, Incoming, Reader};
+use super::outbox::Outbox;
+
+/// Bytes that are read at once, into the stack.
+const READ_BYTES: usize = 16 * 1024;
+
+/// What reading comes to.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// A message.
+    Message(Incoming),
+    /// What cannot be read.
+    Fault(Fault),
+    /// The connection is gone.
+    Gone,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Socket<S> {
+    stream: S,
+    reader: Reader,
+    /// Read already and not taken apart: more messages than were taken.
+    rest: Bytes,
+    /// What is being written.
+    writing: Bytes,
+    is_unflushed: bool,
+    /// Since when a write waits for the client; `None` while none does.
+    stuck_since: Option<Instant>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// Over a stream, for messages of at most that many bytes.
+    pub(super) fn new(stream: S, bytes_max: usize) -> Self {
+        let reader = Reader::new(bytes_max);
+        Self { stream, reader, rest: Bytes::new(), writing: Bytes::new(), is_unflushed: false, stuck_since: None }
+    }
+
+    /// Since when the client takes nothing of what is to be written.
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.stuck_since
+    }
+
+    /// Whether something is half written.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.writing.is_empty() || self.is_unflushed
+    }
+
+    /// Writes what waits in the outbox until there is no more, or the client takes no more; `Ready` when all is written.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &Outbox) -> Poll<std::io::Result<()>> {
+        loop {
+            if self.writing.is_empty() {
+                match outbox.poll_take(cx) {
+                    Poll::Ready(bytes) => self.writing = bytes,
+                    Poll::Pending => break,
+                }
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, &self.writing) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => {
+                    self.writing.advance(written);
+                    self.is_unflushed = true;
+                    self.stuck_since = None;
+                }
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Pending => return self.stuck(),
+            }
+        }
+        // What was written is let go, not kept until the next.
+        self.writing = Bytes::new();
+        if self.is_unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.is_unflushed = false,
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Pending => return self.stuck(),
+            }
+        }
+        self.stuck_since = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn stuck(&mut self) -> Poll<std::io::Result<()>> {
+        self.stuck_since.get_or_insert_with(Instant::now);
+        Poll::Pending
+    }
+
+    /// The next message.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        if !self.rest.is_empty() {
+            let mut rest: &[u8] = &self.rest;
+            let taken = self.reader.take(&mut rest);
+            let used = self.rest.len() - rest.len();
+            self.rest.advance(used);
+            if let Some(read) = said(taken) {
+                return Poll::Ready(read);
+            }
+            self.rest = Bytes::new();
+        }
+        let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Read::Gone),
+                Ok(()) => {}
+                Err(_) => return Poll::Ready(Read::Gone),
+            }
+            let mut input = buffer.filled();
+            if let Some(read) = said(self.reader.take(&mut input)) {
+                self.rest = Bytes::copy_from_slice(input);
+                return Poll::Ready(read);
+            }
+        }
+    }
+}
+
+fn said(taken: Result<Option<Incoming>, Fault>) -> Option<Read> {
+    match taken {
+        Ok(None) => None,
+        Ok(Some(incoming)) => Some(Read::Message(incoming)),
+        Err(fault) => Some(Read::Fault(fault)),
+    }
+}

@@ -20,6 +20,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+mod monitor;
 // mod ops;
 mod protocol;
 mod remote;

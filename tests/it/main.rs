@@ -20,7 +20,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
-// mod ops;
+mod ops;
 mod protocol;
 mod remote;
 mod results;

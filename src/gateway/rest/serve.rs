@@ -17,6 +17,8 @@ use crate::domain::Surface;
 use crate::gateway::http::{Ends, Refusal, Reply, Service, Visitor, preflight};
 use crate::gateway::mcp::CountedCall;
 use crate::gateway::verbs::{Caller, Fault, FaultKind, HttpMethod, RawJson};
+use crate::operations::OpContext;
+use crate::traces;
 
 use super::input::{self, PathMembers};
 use super::problem::{self, Problem, not_allowed, refused};
@@ -148,7 +150,7 @@ async fn run(entry: &Entry, mut request: Request) -> Result<(RawJson, HeaderMap)
         HttpMethod::Post => input::of_body(&came, &parts.headers, entry, path, query, body).await?,
     };
     let running = Taken::on(&came)?;
-    let cx = caller.context(CancellationToken::new());
+    let cx = circumstances(&caller, &parts.headers);
     let ended = running.until(came.service.verbs.run(&cx, &caller, entry.verb, input)).await;
     Ok((ended.map_err(|fault| input::placed(fault, entry))?, parts.headers))
 }
@@ -180,9 +182,16 @@ async fn run_named(mut request: Request) -> Result<RawJson, Fault> {
     let name = path.into_iter().next().map(|(_, name)| name).unwrap_or_default();
     let input = input::read(&came, &parts.headers, body).await?;
     let running = Taken::on(&came)?;
-    let cx = caller.context(CancellationToken::new());
+    let cx = circumstances(&caller, &parts.headers);
     let named = running.until(came.service.verbs.run_named(&cx, &caller, &name, input.into())).await?;
     Ok(named.into_json())
+}
+
+/// Those of one request, with what its headers carry of its trace.
+fn circumstances(caller: &Caller, headers: &HeaderMap) -> OpContext {
+    let mut cx = caller.context(CancellationToken::new());
+    cx.behind.meta = traces::from_headers(|name| headers.get(name)?.to_str().ok());
+    cx
 }
 
 /// A place among the requests that run.

@@ -74,19 +74,24 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    /// Starts the thread. Blocks for making the folder. `now` is the wall clock, in milliseconds since 1970.
+    /// Starts the thread. `now` is the wall clock, in milliseconds since 1970. A folder that cannot be had is tried again, as a disk
+    /// that is full is. Where the log is required it is tried at once, which blocks for making a folder.
     ///
     /// # Errors
-    /// When the folder cannot be had, or the thread.
+    /// When there is no thread to be had.
     pub fn start(options: Options, now: fn() -> i64, told: Option<Told>) -> Result<Self, Error> {
-        let writer = Writer::open(options.clone())?;
+        let mut writer = Writer::new(options.clone());
+        let tried = if options.is_required { writer.try_out() } else { Ok(()) };
+        if let Err(fault) = &tried {
+            tracing::error!(error = error_chain(fault), "nothing runs: the audit log cannot be written");
+        }
         let shared = Arc::new(Shared {
             options,
             now,
             waiting: Mutex::default(),
             has_come: Condvar::new(),
             lost: AtomicU64::new(0),
-            is_able: AtomicBool::new(true),
+            is_able: AtomicBool::new(tried.is_ok()),
         });
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new().name("audit".to_owned());

@@ -125,7 +125,8 @@ impl Backwards {
 /// Where a line begins from which on no record is older than that number, by halving: numbers rise.
 fn place(file: &mut File, len: u64, before: u64) -> std::io::Result<u64> {
     let (mut low, mut high) = (0, len);
-    while high - low > BLOCK_LEN {
+    // A line that reaches beyond `high` lets `low` pass it.
+    while high.saturating_sub(low) > BLOCK_LEN {
         let middle = low + (high - low) / 2;
         match first_from(file, middle)? {
             Some((start, seq)) if seq < before && start > low => low = start,
@@ -133,7 +134,7 @@ fn place(file: &mut File, len: u64, before: u64) -> std::io::Result<u64> {
         }
     }
     // The line in the middle may have begun before `high`, and is passed over by its number otherwise.
-    Ok((high + LINE_BYTES_MAX as u64).min(len))
+    Ok((low.max(high) + LINE_BYTES_MAX as u64).min(len))
 }
 
 /// The first record that begins behind that place, and where.

@@ -19,7 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 /// # Errors
 /// When it cannot be written.
 pub fn append(options: &Options, event: &Event) -> Result<(), Error> {
-    Writer::open(options.clone())?.append(std::slice::from_ref(event)).map(drop)
+    Writer::new(options.clone()).append(std::slice::from_ref(event)).map(drop)
 }
 
 /// The end of the chain.
@@ -44,10 +44,15 @@ struct End {
 }
 
 impl Writer {
-    /// Makes the folder if need be. Blocking.
-    pub(super) fn open(options: Options) -> Result<Self, Error> {
-        let lock = Some(lock_file(&options.folder)?);
-        Ok(Self { options, lock, end: None })
+    /// Nothing is opened yet.
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, lock: None, end: None }
+    }
+
+    /// Whether the folder can be had, as far as that shows without writing into it. Blocking.
+    pub(super) fn try_out(&mut self) -> Result<(), Error> {
+        self.lock = Some(lock_file(&self.options.folder)?);
+        Ok(())
     }
 
     /// Writes records of these events and gives them back once they are on the disk. Blocking. After an error none of them is there,

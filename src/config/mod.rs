@@ -25,6 +25,7 @@ mod sandbox;
 mod secret_tests;
 mod server;
 mod settings;
+mod settings_audit;
 mod settings_care;
 mod settings_file;
 mod settings_http;
@@ -61,6 +62,7 @@ pub use settings::{
     LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
+pub use settings_audit::AuditSettings;
 pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
 pub use settings_http::HttpSettings;
 pub use settings_monitor::MonitorSettings;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::sandbox::SandboxSettings;
+use super::settings_audit::AuditSettings;
 use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
@@ -53,6 +54,8 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// Serving over HTTP.
     pub http: HttpSettings,
+    /// Who did what.
+    pub audit: AuditSettings,
     /// Clients over WebSocket, and those who follow events.
     pub websocket: WebsocketSettings,
     /// The log.
@@ -414,6 +417,7 @@ impl From<SettingsFile> for Settings {
             learning: file.learning.into(),
             daemon: file.daemon.into(),
             http: file.http.into(),
+            audit: file.audit.into(),
             websocket: file.websocket.into(),
             log: file.log.into(),
             telemetry: file.telemetry.into(),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
+use super::settings_audit::AuditFile;
 use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
 use super::settings_monitor::MonitorFile;
@@ -51,6 +52,8 @@ pub(super) struct SettingsFile {
     pub(super) daemon: DaemonFile,
     /// Serving clients over HTTP.
     pub(super) http: HttpFile,
+    /// Who did what, and who was not let in.
+    pub(super) audit: AuditFile,
     /// Clients over WebSocket, and those who follow events.
     pub(super) websocket: WebsocketFile,
     /// What is written to stderr or to a file.

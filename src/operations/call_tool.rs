@@ -101,6 +101,7 @@ impl Operations {
 
     /// Sends a checked call.
     pub(super) async fn send(&self, cx: &OpContext, tool: &Tool, arguments: &str) -> Result<Outcome, Error> {
+        self.check_can_be_noted()?;
         let mut span = cx.trace.call("tools/call", Some(&tool.key.tool), tool.key.server.as_str());
         let call = Call {
             server: &tool.key.server,

@@ -1,6 +1,7 @@
 //! What a verb knows of its caller.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub struct OpContext {
     pub who: Option<Arc<str>>,
     /// Which way he came.
     pub surface: Surface,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
     /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
     pub is_anonymous: bool,
     /// Who owns what is kept for one who cannot be told apart otherwise: the same for all who show the same key.

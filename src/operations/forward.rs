@@ -34,6 +34,9 @@ impl Operations {
     /// # Errors
     /// [`Error::Server`]: no answer came.
     pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
+        if asked.tool.is_some() {
+            self.check_can_be_noted()?;
+        }
         let watch = asked.tool.map(|tool| (tool, Watch::begin(self, Verb::Forward, cx)));
         let mut span = begin(cx, asked);
         let ended = self.pool.request(&request(cx, asked, &span)).await;

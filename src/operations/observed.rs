@@ -1,6 +1,7 @@
 //! Whoever watches is told of every operation that ends, however it ends.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::Deserialize;
@@ -36,6 +37,11 @@ impl Observers {
         }
     }
 
+    /// Whether all who watch can note what is run now.
+    pub(super) fn may_begin(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().all(|observer| observer.may_begin())
+    }
+
     /// A stage that began then is over.
     pub(super) fn passed(&self, stage: Stage, began: Instant) {
         let took = began.elapsed();
@@ -56,6 +62,7 @@ pub(super) struct Watch<'a> {
     verb: Verb,
     surface: Surface,
     who: Option<&'a Arc<str>>,
+    from: Option<IpAddr>,
     started: Instant,
     seen: Mutex<Seen>,
     is_told: bool,
@@ -93,7 +100,9 @@ impl End<'_> {
 impl<'a> Watch<'a> {
     /// It begins.
     pub(super) fn begin(operations: &'a Operations, verb: Verb, cx: &'a OpContext) -> Self {
-        Self::new(operations, verb, cx.surface, cx.who.as_ref())
+        let mut watch = Self::new(operations, verb, cx.surface, cx.who.as_ref());
+        watch.from = cx.from;
+        watch
     }
 
     /// A search begins.
@@ -104,7 +113,7 @@ impl<'a> Watch<'a> {
     fn new(operations: &'a Operations, verb: Verb, surface: Surface, who: Option<&'a Arc<str>>) -> Self {
         let seen = Mutex::default();
         let observers = &operations.observers;
-        Self { observers, verb, surface, who, started: Instant::now(), seen, is_told: false }
+        Self { observers, verb, surface, who, from: None, started: Instant::now(), seen, is_told: false }
     }
 
     /// When it began.
@@ -227,9 +236,13 @@ impl<'a> Watch<'a> {
         let outcome = match fault {
             _ if is_cancelled => CallOutcome::Cancelled,
             Error::InvalidInput { .. } | Error::NotFound { .. } => CallOutcome::Refused,
-            Error::Server(_) | Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Broken { .. } => {
-                CallOutcome::Failed
-            }
+            Error::Server(_)
+            | Error::History(_)
+            | Error::Results(_)
+            | Error::Index(_)
+            | Error::Log(_)
+            | Error::NotRecorded
+            | Error::Broken { .. } => CallOutcome::Failed,
         };
         self.note_fault(fault);
         let text = fault.one_line();
@@ -253,6 +266,7 @@ impl<'a> Watch<'a> {
         };
         let ended = Ended {
             who: self.who,
+            from: self.from,
             server,
             tool,
             confidence: seen.confidence,
@@ -293,7 +307,8 @@ fn kind(fault: &Error) -> &'static str {
         Error::InvalidInput { .. } => "input",
         Error::NotFound { .. } => "not_found",
         Error::Server(fault) => kind_of_server(fault),
-        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Broken { .. } => "internal",
+        Error::NotRecorded => "not_recorded",
+        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Log(_) | Error::Broken { .. } => "internal",
     }
 }
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod access;
 mod auth;
 mod care;
 mod cli;
@@ -18,7 +20,7 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
-// mod ops;
+mod ops;
 mod protocol;
 mod remote;
 mod results;
@@ -35,3 +37,4 @@ mod tidy;
 mod top;
 #[cfg(unix)]
 mod traces;
+mod ws;

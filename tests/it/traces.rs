@@ -78,6 +78,16 @@ fn over_http_headers_say_it_where_the_request_does_not() {
     }
 }
 
+#[test]
+fn over_rest_headers_say_it() {
+    let home = home();
+    let served = Served::start(&home, &[]);
+    let client = served.modern("/api/v1/call").with("traceparent", PARENT).with("Accept", "application/json");
+    let answer = client.post(&json!({"tool": "fix.test_echo_arguments", "params": {"a": 1}}));
+    assert_eq!(answer.status, 200);
+    assert_eq!(carried(&last_meta(&home, 1)), [&PARENT.into(), &Value::Null, &Value::Null]);
+}
+
 #[cfg(feature = "otlp")]
 mod otlp {
     use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{HeaderMap, Method};
 
+use crate::audit;
 use crate::domain::{Moment, Scope};
 use crate::keys::{self, Holder, KeyRing, Verdict};
 
@@ -45,6 +46,8 @@ pub struct Access {
     pub wrong_keys: WrongKeys,
     /// The wall clock, in milliseconds since 1970.
     pub now: fn() -> i64,
+    /// Where it is noted who was not let in.
+    pub audit: Option<audit::Log>,
 }
 
 /// How often each may come: each key, and each address without one.
@@ -88,16 +91,6 @@ impl Default for WrongKeys {
     }
 }
 
-impl Visitor {
-    /// Whether he may do what needs that scope.
-    ///
-    /// # Errors
-    /// [`Refusal::Scope`].
-    pub(in crate::gateway) fn needs(&self, needed: Scope) -> Result<(), Refusal> {
-        if self.scope.covers(needed) { Ok(()) } else { Err(Refusal::Scope { needed, has: self.scope }) }
-    }
-}
-
 impl Access {
     /// Everybody who comes from this machine, without a key or with one of those.
     #[must_use]
@@ -112,12 +105,23 @@ impl Access {
             rate: None,
             wrong_keys: WrongKeys::default(),
             now,
+            audit: None,
         }
     }
 
-    /// Whether the request is let in, however it looks otherwise. `authority` is that of its address, `here` the address that the
-    /// connection came to.
+    /// Whether the request is let in, however it looks otherwise. `authority` is that of its address.
     pub(super) fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        ends: Ends,
+    ) -> Result<(), Refusal> {
+        let checked = self.check_names(method, headers, authority, ends.here);
+        checked.inspect_err(|refusal| self.note(*refusal, ends.from, None))
+    }
+
+    fn check_names(
         &self,
         method: &Method,
         headers: &HeaderMap,
@@ -157,7 +161,41 @@ impl Access {
         };
         match visitor {
             Ok(visitor) => self.count(&visitor).map(|()| visitor),
-            Err(refusal) => self.take(Who::Address(network(ends.from))).and(Err(refusal)),
+            Err(refusal) => {
+                let refusal = self.take(Who::Address(network(ends.from))).err().unwrap_or(refusal);
+                // Who was not asked before has not been refused yet: browsers come without a key first.
+                if refusal != Refusal::NoKey {
+                    self.note(refusal, ends.from, None);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Whether somebody may do what needs that scope; if not, that is noted.
+    ///
+    /// # Errors
+    /// [`Refusal::Scope`].
+    pub(in crate::gateway) fn needs(&self, visitor: &Visitor, needed: Scope) -> Result<(), Refusal> {
+        let has = visitor.scope;
+        if has.covers(needed) {
+            return Ok(());
+        }
+        let refusal = Refusal::Scope { needed, has };
+        self.note(refusal, visitor.from, Some(visitor.who.clone()));
+        Err(refusal)
+    }
+
+    fn note(&self, refusal: Refusal, from: IpAddr, who: Option<Arc<str>>) {
+        if let Some(audit) = &self.audit {
+            audit.refused(audit::Event {
+                at: (self.now)(),
+                who,
+                from: Some(from.to_canonical().to_string()),
+                action: "access.refused",
+                outcome: refusal.slug(),
+                ..audit::Event::default()
+            });
         }
     }
 
@@ -193,7 +231,10 @@ impl Access {
     /// [`Refusal::TooMany`].
     pub(in crate::gateway) fn count(&self, visitor: &Visitor) -> Result<(), Refusal> {
         match (visitor.has_key, visitor.scope) {
-            (true, _) => self.take(Who::Key(visitor.who.clone())),
+            (true, _) => {
+                let taken = self.take(Who::Key(visitor.who.clone()));
+                taken.inspect_err(|refusal| self.note(*refusal, visitor.from, Some(visitor.who.clone())))
+            }
             // Without a key he is the user himself, whose calls in flight are bounded.
             (false, Scope::Admin) => Ok(()),
             (false, _) => self.take(Who::Address(network(visitor.from))),
@@ -227,7 +268,7 @@ impl Access {
 }
 
 /// The key in the headers. What proxies want to know (`Basic`) is not for us.
-pub(super) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
     let (scheme, key) = shown.split_once(' ').unwrap_or((shown, ""));

@@ -67,7 +67,8 @@ fn check_request(method: &Method, host: &str, more: &[(HeaderName, &str)], expec
     let mut headers = headers(more);
     headers.insert(HOST, host.parse().unwrap());
     let here = "192.0.2.7".parse().unwrap();
-    assert_eq!(access.check(method, &headers, None, here), expected, "{method} {host} {more:?}");
+    let ends = Ends { here, from: here, is_local: false };
+    assert_eq!(access.check(method, &headers, None, ends), expected, "{method} {host} {more:?}");
 }
 
 #[tokio::test]
@@ -186,11 +187,12 @@ async fn a_scope_that_is_too_small_is_told() {
     let mut doors = Doors::new();
     let ann = doors.key("ann", Scope::Caller, None);
     let visitor = doors.access.holder(&ann, "192.0.2.1".parse().unwrap()).unwrap();
-    let check = |needed: Scope, expected: bool| assert_eq!(visitor.needs(needed).is_ok(), expected, "{needed}");
+    let check =
+        |needed: Scope, expected: bool| assert_eq!(doors.access.needs(&visitor, needed).is_ok(), expected, "{needed}");
     check(Scope::Viewer, true);
     check(Scope::Caller, true);
     check(Scope::Operator, false);
-    let refusal = visitor.needs(Scope::Admin).unwrap_err();
+    let refusal = doors.access.needs(&visitor, Scope::Admin).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.slug()), (403, "scope-too-small"));
     assert!(refusal.message().contains("admin") && refusal.message().contains("caller"), "{}", refusal.message());
 }

@@ -197,7 +197,7 @@ pub(super) fn parse_id(text: &str) -> Option<(u64, u64)> {
 pub(super) type Held = Box<dyn Send + Sync>;
 
 /// A client who reads a stream; dropped when he hangs up, or has read all.
-pub(super) struct Attached {
+pub(in crate::gateway) struct Attached {
     stream: Arc<EventStream>,
     reader: u64,
     keep_alive: Duration,

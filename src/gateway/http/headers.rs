@@ -21,13 +21,13 @@ const HEADER_MISMATCH: i64 = -32020;
 
 /// How an answer may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Accepts {
-    pub(super) json: bool,
-    pub(super) events: bool,
+pub(in crate::gateway) struct Accepts {
+    pub(in crate::gateway) json: bool,
+    pub(in crate::gateway) events: bool,
 }
 
 impl Accepts {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(in crate::gateway) fn of(headers: &HeaderMap) -> Self {
         let mut accepts = Self { json: false, events: false };
         let mut is_said = false;
         for value in headers.get_all(ACCEPT) {
@@ -46,7 +46,7 @@ impl Accepts {
 }
 
 /// Whether the body is said to be JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
+pub(in crate::gateway) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }

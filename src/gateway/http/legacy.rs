@@ -185,8 +185,8 @@ fn find(service: &Service, sender: &Sender, headers: &HeaderMap) -> Result<Arc<S
 }
 
 async fn begin(service: &Arc<Service>, sender: Sender, envelope: &Envelope<'_>, accepts: Accepts) -> Response<Reply> {
-    let Sender { principal, profile, .. } = sender;
-    let session = Session::begin(&service.front, profile, principal, &service.limits, &service.end);
+    let Sender { principal, profile, from } = sender;
+    let session = Session::begin(&service.front, profile, (principal, from), &service.limits, &service.end);
     let mut opening = Opening { service: service.clone(), session: Some(session.clone()) };
     let id = envelope.id.map_or("null", RawValue::get);
     // Nothing is told before the answer: the client does not know the session before.

@@ -66,7 +66,7 @@ pub(super) async fn receive(
         }
     };
     let (id, principal) = (service.front.next_caller(), sender.principal);
-    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp };
+    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp, from: Some(sender.from) };
     let conversation = service.front.conversation(sender.profile, caller, service.nowhere.clone(), &service.end);
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Passing(service.limits.stream_bytes_max) } else { Streams::None };

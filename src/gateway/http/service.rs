@@ -24,6 +24,7 @@ use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
 use crate::gateway::verbs::Verbs;
 use crate::gateway::watch::Events;
 use crate::gateway::ws;
+use crate::monitor::Present;
 
 use super::Access;
 use super::answer::{Reply, busy};
@@ -73,18 +74,11 @@ pub struct Limits {
     pub sockets: ws::Limits,
 }
 
-/// What there is beside MCP.
-#[derive(Debug)]
-pub struct Surfaces {
-    /// The verbs.
-    pub verbs: Arc<Verbs>,
-    /// What can be followed.
-    pub events: Events,
-}
-
 /// A place among the connections. Cloned by what outlives the connection's HTTP.
 #[derive(Debug, Clone)]
-pub(in crate::gateway) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
+pub(in crate::gateway) struct Place(
+    #[expect(dead_code, reason = "it is held")] Arc<(OwnedSemaphorePermit, Option<Present>)>,
+);
 
 /// How many streams each client has open: a principal at an address.
 type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
@@ -92,15 +86,18 @@ type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 /// Shared by all connections.
 pub struct Service {
     pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
+    /// What can be followed.
+    pub(in crate::gateway) events: Events,
     pub(super) profiles: Profiles,
     pub(in crate::gateway) limits: Limits,
     pub(in crate::gateway) access: Access,
-    pub(in crate::gateway) surfaces: Surfaces,
     pub(in crate::gateway) stop: CancellationToken,
     pub(in crate::gateway) end: CancellationToken,
     pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
     streams: OpenStreams,
@@ -120,19 +117,20 @@ impl Service {
     #[must_use]
     pub fn new(
         front: Arc<Front>,
+        (verbs, events): (Arc<Verbs>, Events),
         profiles: Profiles,
         limits: Limits,
         access: Access,
-        surfaces: Surfaces,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
         let service = Arc::new(Self {
             front,
+            verbs,
+            events,
             profiles,
             limits,
             access,
-            surfaces,
             stop,
             end,
             tasks,
@@ -225,7 +223,8 @@ async fn serve(
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let ends = Ends { here: here.ip(), from: from.ip(), is_local };
     let Some(stream) = greeted(&service, stream).await else { return };
-    let place = Place(Arc::new(place));
+    let present = service.events.monitor.as_ref().map(|monitor| monitor.connection());
+    let place = Place(Arc::new((place, present)));
     let answering = {
         let (service, place) = (service.clone(), place.clone());
         service_fn(move |mut request: Request<Incoming>| {

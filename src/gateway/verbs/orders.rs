@@ -24,30 +24,30 @@ impl From<Order> for Selection {
     }
 }
 
-pub(super) async fn start(verbs: &Verbs, _: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.start_servers(&input.into()).await? })
+pub(super) async fn start(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.start_servers(asked.cx, &input.into()).await? })
 }
 
-pub(super) async fn stop(verbs: &Verbs, _: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.stop_servers(&input.into()).await? })
+pub(super) async fn stop(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.stop_servers(asked.cx, &input.into()).await? })
 }
 
-pub(super) async fn restart(verbs: &Verbs, _: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.restart_servers(&input.into()).await? })
+pub(super) async fn restart(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
+    Ok(Ordered { servers: verbs.operations.restart_servers(asked.cx, &input.into()).await? })
 }
 
-pub(super) async fn quarantine(verbs: &Verbs, _: Asked<'_>, input: Quarantine) -> Result<Acted, Fault> {
+pub(super) async fn quarantine(verbs: &Verbs, asked: Asked<'_>, input: Quarantine) -> Result<Acted, Fault> {
     let why = input.why.unwrap_or_default();
-    Ok(verbs.operations.quarantine_server(&input.server, &why).await?)
+    Ok(verbs.operations.quarantine_server(asked.cx, &input.server, &why).await?)
 }
 
-pub(super) async fn reload(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<Reloaded, Fault> {
+pub(super) async fn reload(verbs: &Verbs, asked: Asked<'_>, _: Nothing) -> Result<Reloaded, Fault> {
     // What is wrong with the new files is for the operator to mend, and no fault of the request.
-    let ended = verbs.operations.reload().await;
+    let ended = verbs.operations.reload(asked.cx).await;
     ended.map_err(|fault| Fault::new(FaultKind::Unavailable, fault.one_line()))
 }
 
-pub(super) async fn rebuild(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<RebuildReport, Fault> {
+pub(super) async fn rebuild(verbs: &Verbs, asked: Asked<'_>, _: Nothing) -> Result<RebuildReport, Fault> {
     // Whoever waits at the other end of a request sees no progress; the log has it.
-    Ok(verbs.operations.rebuild_index(Arc::new(|_| {})).await?)
+    Ok(verbs.operations.rebuild_index(asked.cx, Arc::new(|_| {})).await?)
 }

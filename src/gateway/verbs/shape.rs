@@ -51,6 +51,18 @@ impl Shape {
         members.into_iter().flatten().map(|(name, schema)| (name.as_str(), kind_of(schema)))
     }
 
+    /// The schema of one member; `null` where there is none of that name.
+    #[must_use]
+    pub fn member(&self, name: &str) -> &Value {
+        &self.schema["properties"][name]
+    }
+
+    /// An input to start from.
+    #[must_use]
+    pub fn example(&self) -> Option<&Value> {
+        self.schema.get("examples")?.get(0)
+    }
+
     /// Whether an input without this member is none.
     #[must_use]
     pub fn is_required(&self, member: &str) -> bool {

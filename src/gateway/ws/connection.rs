@@ -15,6 +15,7 @@ use crate::domain::{Scope, Surface};
 use crate::gateway::http::{Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
 use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::monitor::Present;
 use crate::operations::CallerId;
 
 use super::message::{self, Request};
@@ -47,6 +48,7 @@ pub(super) struct Connection<S> {
     missed: u32,
     is_draining: bool,
     goodbye_since: Option<Instant>,
+    _present: Option<Present>,
 }
 
 enum Happened {
@@ -76,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let settings = &service.limits.sockets;
         let socket = Socket::new(stream, service.limits.body_bytes_max);
         let outbox = Arc::new(Outbox::new(settings.queue_bytes_max));
-        let (front, verbs) = (service.front.clone(), service.surfaces.verbs.clone());
+        let (front, verbs) = (service.front.clone(), service.verbs.clone());
         let requests = Requests::new(front, verbs, outbox.clone(), settings.in_flight_max);
         let (now, id) = (Instant::now(), service.front.next_caller());
         let mut connection = Self {
@@ -94,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             missed: 0,
             is_draining: false,
             goodbye_since: None,
+            _present: service.front.present(Surface::Ws),
             service,
         };
         if let Some(visitor) = visitor {
@@ -248,10 +251,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(result) => self.requests.answer(id, message::result(id, &result)),
             Err(fault) => self.requests.refuse(id, &fault),
         }
+        if self.known_still().is_err() {
+            self.leave(frames::POLICY, "the key is no longer good");
+        }
     }
 
     /// Who asks, if he may ask now.
-    fn admitted(&mut self) -> Result<Arc<Caller>, Fault> {
+    fn admitted(&self) -> Result<Arc<Caller>, Fault> {
         if self.is_draining {
             return Err(words::stopping());
         }
@@ -260,10 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let caller = caller.clone();
         self.service.access.count(visitor).map_err(words::fault)?;
-        if let Err(refusal) = self.known_still() {
-            self.leave(frames::POLICY, "the key is no longer good");
-            return Err(words::fault(refusal));
-        }
+        self.known_still().map_err(words::fault)?;
         Ok(caller)
     }
 
@@ -287,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Vec::new();
         }
         let words = topics.words();
-        let events = &self.service.surfaces.events;
+        let events = &self.service.events;
         self.watcher.get_or_insert_with(|| Box::new(Watcher::new(events.clone()))).follow(topics);
         words
     }

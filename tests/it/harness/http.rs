@@ -30,7 +30,8 @@ impl Served {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
         assert_eq!(told["pid"], child.id());
         let address = |url: &Value| {
-            url.as_str().unwrap().strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap().to_owned()
+            let (_scheme, rest) = url.as_str().unwrap().split_once("://").unwrap();
+            rest.strip_suffix("/mcp").unwrap().to_owned()
         };
         let addresses = told["urls"].as_array().unwrap().iter().map(address).collect();
         Self { address: address(&told["url"]), addresses, child }

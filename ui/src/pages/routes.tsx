@@ -202,9 +202,10 @@ function RankedPanel({ found }: { found: Inspected }) {
                     <Plain text={one.tool} />
                   </Link>
                   <EffectWord effect={one.effect} />
-                  <span class="grow" />
-                  <span title="the score">{one.score.toFixed(3)}</span>
-                  <strong title="the chance that it is the right one">{share(one.confidence)}</strong>
+                  <span class="ranked-numbers">
+                    <span class="quiet" title="the score">{one.score.toFixed(3)}</span>
+                    <strong title="the chance that it is the right one">{share(one.confidence)}</strong>
+                  </span>
                 </div>
                 <ScoreBar one={one} names={names} zero={zero} width={1 / (most + least)} />
                 {one.about !== undefined && one.about !== '' && (

@@ -291,6 +291,9 @@ mod otlp {
         let route = the(&spans, "route");
         let words = spans.iter().find(|span| span.id == route.parent).unwrap();
         assert_eq!((words.name.as_str(), words.parent.as_str()), ("tools/call execute", ""));
+        for stage in ["embed", "rank"] {
+            assert_eq!(the(&spans, stage).parent, route.id, "{stage}");
+        }
 
         let figures = collector.bodies("/v1/metrics").concat();
         let has = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());

@@ -49,7 +49,10 @@ impl App {
             memory_bytes: memory_bytes(),
             listens: listens.clone(),
         }));
-        Arc::new(Verbs::new(operations.clone()).with_monitor(self.monitor.clone()))
+        let verbs = Verbs::new(operations.clone());
+        let settings = &config.settings;
+        let verbs = if settings.monitor.enabled { verbs.with_monitor(self.monitor.clone()) } else { verbs };
+        Arc::new(if settings.audit.enabled { verbs.with_audit(config.home.audit()) } else { verbs })
     }
 }
 

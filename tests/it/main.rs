@@ -23,6 +23,8 @@ mod learning;
 mod ops;
 mod protocol;
 mod remote;
+#[cfg(unix)]
+mod rest;
 mod results;
 mod routing;
 mod secrets;
@@ -37,4 +39,5 @@ mod tidy;
 mod top;
 #[cfg(unix)]
 mod traces;
+#[cfg(unix)]
 mod ws;

@@ -116,7 +116,7 @@ fn what_has_no_id_is_answered_in_order_and_what_has_one_with_it() {
         assert!(first["result"].is_string() && first.get("id").is_none(), "{first}");
         assert_eq!(client.next(), json!({"result": "second"}));
         assert_eq!(client.next()["error"]["code"], "invalid-input");
-        assert!(client.next()["result"].is_object());
+        assert!(client.next().get("result").is_some());
         client.socket.send(Message::binary(echo("as bytes").to_string())).unwrap();
         assert_eq!(client.next(), json!({"result": "as bytes"}));
     }
@@ -166,25 +166,36 @@ fn a_streamed_request_tells_its_progress_and_its_log_before_the_answer() {
 
 #[test]
 fn a_request_is_taken_back_and_answered_all_the_same() {
-    let served = Served::start(&home(), &[]);
+    let home = home();
+    let record = home.file("record");
+    let home = home.with("mis", &["--kind", "misbehave", "--record", record.to_str().unwrap()]);
+    let served = Served::start(&home, &[]);
     let mut client = Client::connect(&served, "/ws");
-    client.send(&json!({"id": "slow", "method": "fix.test_slow", "params": {"seconds": 60}, "stream": true}));
-    client.next();
-    let again = client.ask(&json!({"id": "slow", "method": "status"}));
+    let slow = json!({"seconds": 30, "steps": 300});
+    client.send(&json!({"id": "slow", "method": "mis.slow_task", "params": slow, "stream": true}));
+    assert!(client.next()["progress"].is_object());
+    // The next that is no progress.
+    let answer = |client: &mut Client| {
+        loop {
+            let next = client.next();
+            if next.get("progress").is_none() {
+                return next;
+            }
+        }
+    };
+    client.send(&json!({"id": "slow", "method": "status"}));
+    let again = answer(&mut client);
     assert_eq!(again["error"]["code"], "invalid-input", "{again}");
     client.send(&json!({"id": 2, "method": "cancel", "params": {"id": "slow"}}));
-    let mut both = Vec::new();
-    while both.len() < 2 {
-        both.extend(Some(client.next()).filter(|next| next.get("progress").is_none()));
-    }
+    let mut both = [answer(&mut client), answer(&mut client)];
     both.sort_by_key(|answer| answer["id"].is_string());
     assert_eq!(both[0], json!({"id": 2, "result": {"cancelled": true}}));
     assert_eq!((&both[1]["id"], &both[1]["error"]["code"]), (&json!("slow"), &json!("cancelled")));
     let none = client.ask(&json!({"id": 3, "method": "cancel", "params": {"id": "slow"}}));
     assert_eq!(none["result"]["cancelled"], false);
     wait_for("the server to hear of it", || {
-        let heard = client.ask(&json!({"id": 4, "method": "fix.test_last_cancelled"}));
-        heard.to_string().contains("test_slow").then_some(())
+        let heard = std::fs::read_to_string(&record).unwrap_or_default();
+        heard.contains("notifications/cancelled").then_some(())
     });
 }
 
@@ -319,7 +330,7 @@ fn pages_of_others_and_half_handshakes_are_refused() {
     check("origin", "http://localhost:3000", None);
     check("origin", "https://evil.example", Some(403));
     check("host", "evil.example", Some(403));
-    check("sec-websocket-version", "8", Some(426));
+    check("sec-websocket-version", "8", Some(400));
     check("sec-websocket-key", "short", Some(400));
 }
 
@@ -370,6 +381,9 @@ fn who_subscribes_is_given_the_servers_and_then_what_happens() {
     let servers = client.event("servers");
     let names: Vec<&str> = servers.as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
     assert_eq!(names, ["bench", "fix", "mis"]);
+    client.send(&echo("a call"));
+    let call = client.event("call");
+    assert_eq!((&call["tool"], &call["surface"]), (&json!("echo_1"), &json!("ws")), "{call}");
     let left = client.ask(&json!({"id": 2, "method": "unsubscribe", "params": {"topics": ["call", "server"]}}));
     assert_eq!(left["result"]["topics"], json!(["servers"]));
     let none = client.ask(&json!({"id": 3, "method": "unsubscribe"}));
@@ -402,4 +416,59 @@ fn the_log_of_a_server_is_followed_and_a_flood_of_lines_is_counted() {
             }
         }
     });
+}
+
+/// The next server-sent event: its name and data.
+fn sent(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> (String, Value) {
+    let (mut name, mut id) = (String::new(), false);
+    for line in lines {
+        let line = line.unwrap();
+        if let Some(text) = line.strip_prefix("event: ") {
+            text.clone_into(&mut name);
+        } else if line.starts_with("id: ") {
+            id = true;
+        } else if let Some(data) = line.strip_prefix("data: ") {
+            assert!(id, "{line}");
+            return (name, serde_json::from_str(data).unwrap());
+        }
+    }
+    panic!("the stream ended");
+}
+
+#[test]
+fn events_are_sent_to_whoever_asks_for_them_over_http() {
+    let mut served = Served::start(&home(), &[]);
+    let check = |query: &str, status: u16| {
+        let mut stream = TcpStream::connect(&served.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!("GET /api/v1/events{query} HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = crate::harness::http::Response::read(stream.try_clone().unwrap());
+        assert_eq!(answer.status, status, "{query}");
+        answer
+    };
+    check("?topics=calls", 400);
+    check("?topics=log:nobody", 400);
+    check("?topics=", 400);
+    check("?topic=call", 400);
+    let events = check("?topics=servers,call,log:bench", 200);
+    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+    let mut lines = events.lines();
+    let (name, servers) = sent(&mut lines);
+    assert_eq!((name.as_str(), servers.as_array().map(Vec::len)), ("servers", Some(3)));
+    // The server starts, which its log tells, and a call ends.
+    let mut client = Client::connect(&served, "/ws");
+    client.ask(&echo("hello"));
+    let mut heard = std::collections::BTreeSet::new();
+    while !(heard.contains("call") && heard.contains("log")) {
+        let (name, data) = sent(&mut lines);
+        if name == "log" {
+            assert_eq!(data["server"], "bench");
+            assert!(data["lines"][0]["at"].is_i64() && data["lines"][0]["text"].is_string(), "{data}");
+        }
+        heard.insert(name);
+    }
+    // A stream does not keep mcporch from stopping.
+    served.terminate();
+    assert_eq!(served.ended(), Some(0));
 }

@@ -225,6 +225,17 @@ impl Access {
         self.wrong_keys.0.take(network).map_err(Refusal::Guessing).and(Err(Refusal::Key))
     }
 
+    /// Whether a key that was good is so still: of connections that stay open.
+    ///
+    /// # Errors
+    /// When it is none any more. What others at his address try does not count against him.
+    pub(in crate::gateway) fn still_holds(&self, shown: &str, from: IpAddr) -> Result<(), Refusal> {
+        match self.holder(shown, from) {
+            Err(refusal @ (Refusal::Key | Refusal::Expired)) => Err(refusal),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts one more request, or one more message, of him.
     ///
     /// # Errors

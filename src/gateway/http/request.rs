@@ -45,7 +45,8 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
         (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
         (Some(_), Err(refusal)) => keep_out(refusal),
         (None, checked) => {
-            let mut response = rest::answer(service, parts, body, ends, checked).await;
+            // In a box, so that connections of MCP clients do not carry it along.
+            let mut response = Box::pin(rest::answer(service, parts, body, ends, checked)).await;
             dress(response.headers_mut(), service.access.tls.is_some());
             response
         }

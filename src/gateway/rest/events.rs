@@ -40,7 +40,7 @@ pub(super) async fn events(mut request: Request) -> Response {
     let (key, from) = (shown_key(request.headers()).ok().flatten().map(str::to_owned), came.ends.from);
     let is_allowed = {
         let service = service.clone();
-        move || key.as_deref().is_none_or(|key| service.access.holder(key, from).is_ok())
+        move || key.as_deref().is_none_or(|key| service.access.still_holds(key, from).is_ok())
     };
     let keep_alive = service.limits.keep_alive;
     let body = EventBody::new(service.events.clone(), topics, keep_alive, &service.stop, Box::new(is_allowed));

@@ -115,7 +115,6 @@ pub(super) async fn read(came: &Came, headers: &HeaderMap, body: Body) -> Result
     }
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(Value::Null) => Ok(Map::new()),
         Ok(_) => Err(Fault::invalid_at("", "the body must be a JSON object")),
         Err(fault) => Err(Fault::invalid_at("", format!("the body cannot be read as JSON: {fault}"))),
     }

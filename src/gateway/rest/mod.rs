@@ -6,6 +6,7 @@ mod docs;
 mod events;
 mod health;
 mod input;
+mod metrics;
 mod openapi;
 mod openapi_parts;
 mod problem;

@@ -272,10 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether the key that he showed is still good.
     fn known_still(&self) -> Result<(), Refusal> {
-        match &self.key {
-            Some(key) => self.service.access.holder(key, self.from).map(|_| ()),
-            None => Ok(()),
-        }
+        self.key.as_deref().map_or(Ok(()), |key| self.service.access.still_holds(key, self.from))
     }
 
     /// What he may do.

@@ -201,6 +201,11 @@ impl Response {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The lines of the body, as they come.
+    pub(crate) fn lines(self) -> impl Iterator<Item = std::io::Result<String>> {
+        self.body.lines()
+    }
+
     pub(crate) fn text(mut self) -> String {
         let mut text = String::new();
         self.body.read_to_string(&mut text).unwrap();

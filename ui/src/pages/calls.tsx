@@ -383,7 +383,7 @@ function Histogram({ latency }: { latency: Latency }) {
   const all = latency.counts.reduce((sum, value) => sum + value, 0);
   const name = (place: number) => {
     const bound = latency.bounds_ms[place];
-    return bound === undefined ? `> ${milliseconds(latency.bounds_ms.at(-1))}` : `≤ ${short(bound)}`;
+    return bound === undefined ? `> ${short(latency.bounds_ms.at(-1) ?? 0)}` : `≤ ${short(bound)}`;
   };
   return (
     <div class="histogram-box" role="img" aria-label={`${count(all)} calls. ${latency.counts.map((value, place) => (value === 0 ? '' : `${name(place)}: ${count(value)}. `)).join('')}`}>
@@ -392,7 +392,7 @@ function Histogram({ latency }: { latency: Latency }) {
           <li key={place} title={`${name(place)}: ${count(value)}`}>
             <span class="histogram-count">{value === 0 ? '' : count(value)}</span>
             <span class="histogram-bar" style={{ height: `${((value / most) * 64).toFixed(1)}px` }} />
-            <span class="histogram-name">{name(place)}</span>
+            <span class="histogram-name">{latency.bounds_ms[place] === undefined ? 'more' : short(latency.bounds_ms[place])}</span>
           </li>
         ))}
       </ol>

@@ -8,9 +8,9 @@ import { Drawn, type IconName } from '../parts/icons';
 import { Link } from '../parts/link';
 import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { ResultView } from '../parts/result';
-import { EffectWord, Empty, OutcomeWord, Panel, Plain } from '../parts/words';
+import { Code, EffectWord, Empty, OutcomeWord, Panel, Plain } from '../parts/words';
 import { keepInAddress, place, serverAddress } from '../route';
-import { milliseconds, share, words } from '../text';
+import { cut, milliseconds, pretty, share, words } from '../text';
 import type { Effect, Executed, Explained, Inspected, Ranked } from '../types';
 import { TryTool } from './server-tools';
 
@@ -116,6 +116,9 @@ const SAID: Record<Inspected['decision'], { icon: IconName; tone: string; title:
 function why(found: Inspected): string {
   const { bars, confidence, any_confidence: any, effect, decision } = found;
   const bar = effect === undefined || effect === null ? undefined : bars[effect];
+  if (found.is_named === true) {
+    return `The request names the tool${decision === 'run' ? '' : ', but what it does to the world wants to be asked for first'}.`;
+  }
   if (any < bars.any) {
     return `The chance that any tool fits is ${share(any)}, below the ${share(bars.any)} that it takes.`;
   }
@@ -325,6 +328,8 @@ function RunPanel({ found, params }: RunProps) {
 
 function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: boolean; run: (body: Record<string, unknown>) => Promise<void>; withParams: object }) {
   const routeId = done.route?.route_id ?? done.route_id;
+  // Results that are kept, and several steps, have a shape of their own.
+  const isOther = done.handle !== undefined || (done.result === undefined && done.message === undefined);
   return (
     <div class="outcome-box">
       <p>
@@ -354,6 +359,7 @@ function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: bo
         </ul>
       )}
       {done.result !== undefined && done.result !== null && <ResultView result={done.result} />}
+      {isOther && <Code label="The whole answer as JSON" text={cut(pretty(done), 100_000)} />}
       {done.plan !== undefined && (
         <button type="button" class="primary" disabled={isBusy} onClick={() => void run({ plan: done.plan })}>
           Run exactly that

@@ -100,14 +100,17 @@ export function follow(): void {
   // No topic is named: then it is all that the key may hear of.
   stream = openStream('/api/v1/events', onEvent);
   const mine = stream;
-  let wasLive = false;
+  let wasLost = false;
   const endLink = effect(() => {
-    link.value = mine.link.value;
-    // Whatever came before or while it was lost is asked for: events tell what happens, not what is.
-    if (mine.link.value.kind === 'live' && !wasLive) void catchUp();
-    wasLive = mine.link.value.kind === 'live';
+    const state = mine.link.value;
+    link.value = state;
+    // What came while it was lost is asked for: events tell what happens, not what is.
+    if (state.kind === 'live' && wasLost) void catchUp();
+    wasLost = state.kind === 'lost' || state.kind === 'paused' || (wasLost && state.kind === 'connecting');
   });
   ends.push(endLink);
+  // A page with old news is better than none, should the stream be long in coming.
+  void catchUp();
   clocks = [
     setInterval(() => {
       if (!document.hidden) now.value = Date.now();

@@ -159,6 +159,8 @@ export interface Ranked {
   confidence: number;
   effect: Effect;
   parts: Record<string, number>;
+  /** In words. */
+  why?: string[];
 }
 
 export interface Inspected {

@@ -16,9 +16,9 @@ import { TryTool } from './server-tools';
 
 const REQUEST_CHARS_MAX = 4_000;
 /** Places for colours of parts; further ones share the last. */
-const COLOURS = 8;
+const COLOURS = 10;
 /** Parts in the order in which people think of them; others follow as they come. */
-const USUAL = ['meaning', 'words', 'server', 'verb', 'params', 'examples', 'learned'];
+const USUAL = ['meaning', 'words', 'coverage', 'server', 'verb', 'params', 'required', 'examples', 'fitted', 'learned'];
 
 export function Routes() {
   const [request, setRequest] = useState(() => place.peek().query.get('request') ?? '');
@@ -156,18 +156,24 @@ function Meter({ name, value, marks, current }: { name: string; value: number; m
   return (
     <div class="meter">
       <span class="meter-name">{name}</span>
-      <div class="meter-bar" role="img" aria-label={`${name}: ${share(value)}. Bars: ${marks.map(([mark, at]) => `${mark} ${share(at)}`).join(', ')}`}>
+      <div class="meter-bar" role="img" aria-label={`${name}: ${share(value)}. Bars: ${marks.map(([mark, at]) => `${mark} ${exact(at)}`).join(', ')}`}>
         <div class="meter-fill" style={{ width: place(value) }} />
         {marks.map(([mark, at]) => (
-          <div key={mark} class={mark === current ? 'meter-mark current' : 'meter-mark'} style={{ left: place(at) }}>
-            <span class={at > 0.88 ? 'left' : ''}>{mark}</span>
-          </div>
+          <div key={mark} class={mark === current ? 'meter-mark current' : 'meter-mark'} style={{ left: place(at) }} />
         ))}
       </div>
       <span class="meter-value">{share(value)}</span>
+      <span class="meter-marks" aria-hidden="true">
+        {marks.map(([mark, at]) => (
+          <span key={mark} class={mark === current ? 'current' : ''}>{`${mark} ${exact(at)}`}</span>
+        ))}
+      </span>
     </div>
   );
 }
+
+/** Bars lie close to each other at the end: 98.5 %. */
+const exact = (value: number): string => `${Number((value * 100).toFixed(1))} %`;
 
 /** The names of all parts that are not nothing everywhere, in a steady order. */
 function partNames(ranked: Ranked[]): string[] {
@@ -211,11 +217,15 @@ function RankedPanel({ found }: { found: Inspected }) {
                   </span>
                 </div>
                 <ScoreBar one={one} names={names} zero={zero} width={1 / (most + least)} />
-                {one.about !== undefined && one.about !== '' && (
-                  <p class="quiet clip">
-                    <Plain text={one.about} />
-                  </p>
-                )}
+                <p class="quiet clip">
+                  {(one.why ?? []).length > 0 && (
+                    <b>
+                      <Plain text={(one.why ?? []).join('; ')} />
+                      {' – '}
+                    </b>
+                  )}
+                  <Plain text={one.about ?? ''} />
+                </p>
               </li>
             ))}
           </ol>
@@ -382,7 +392,7 @@ function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: bo
         </ul>
       )}
       {done.outcome === 'needs_params' && done.tool !== undefined && <Missing name={done.tool} start={done.params} />}
-      {routeId !== undefined && <Feedback route={routeId} />}
+      {routeId !== undefined && done.route !== undefined && <Feedback route={routeId} />}
     </div>
   );
 }

@@ -15,6 +15,7 @@ use crate::config::{
     CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
 };
 use crate::domain::{Hints, ServerName, Tool};
+use crate::gateway::mcp::Front;
 use crate::history::{self, History};
 use crate::monitor::Monitor;
 use crate::operations::{OperationSettings, Operations};
@@ -162,6 +163,13 @@ impl App {
             refreshes,
             commands,
         })
+    }
+
+    /// Counts the clients that come from now on, where the settings want figures.
+    pub(super) fn count_clients(&self, front: &Front, config: &Config) {
+        if config.settings.monitor.enabled {
+            front.count_with(self.monitor.clone());
+        }
     }
 
     /// The programs that are not to be found where servers are started from, by server. Waits for the login shell's answer

@@ -78,6 +78,7 @@ pub async fn serve_daemon(
         options.build.clone(),
         options.log.clone(),
     ));
+    app.count_clients(&service.front, config);
     let tasks = TaskTracker::new();
     let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
     let addresses = listening.http.clone();

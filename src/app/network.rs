@@ -50,8 +50,9 @@ impl App {
             listens: listens.clone(),
         }));
         let verbs = Verbs::new(operations.clone());
-        let is_watched = config.settings.monitor.enabled;
-        Arc::new(if is_watched { verbs.with_monitor(self.monitor.clone()) } else { verbs })
+        let settings = &config.settings;
+        let verbs = if settings.monitor.enabled { verbs.with_monitor(self.monitor.clone()) } else { verbs };
+        Arc::new(if settings.audit.enabled { verbs.with_audit(config.home.audit()) } else { verbs })
     }
 }
 

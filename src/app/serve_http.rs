@@ -44,6 +44,7 @@ pub async fn serve_http(
     let calls = Arc::new(AtomicUsize::new(0));
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
+    app.count_clients(&front, config);
     let tasks = TaskTracker::new();
     http.note_refusals(app.audit.clone());
     let listening = http.listening();

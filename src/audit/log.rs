@@ -1,5 +1,6 @@
 //! The log of a running process: who has something to say leaves it in a queue, and a thread writes what has come together.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,7 +61,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    events: Vec<Event>,
+    events: VecDeque<Event>,
     flood: Flood,
     /// The thread sleeps until something comes.
     is_asleep: bool,
@@ -107,7 +108,7 @@ impl Log {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        waiting.events.push(event);
+        waiting.events.push_back(event);
         self.shared.wake(waiting);
     }
 
@@ -205,9 +206,17 @@ impl Shared {
             .wait_timeout_while(waiting, pause, |waiting| !waiting.is_over)
             .unwrap_or_else(PoisonError::into_inner);
         waiting = woken;
-        let room = BATCH_MAX.saturating_sub(batch.len()).min(waiting.events.len());
-        batch.extend(waiting.events.drain(..room));
-        waiting.is_over
+        // Moved at once where that can be: whoever records waits for the lock meanwhile.
+        let room = BATCH_MAX.saturating_sub(batch.len());
+        let taken = if waiting.events.len() <= room {
+            std::mem::take(&mut waiting.events)
+        } else {
+            waiting.events.drain(..room).collect()
+        };
+        let is_over = waiting.is_over;
+        drop(waiting);
+        batch.extend(taken);
+        is_over
     }
 
     fn write(&self, writer: &mut Writer, batch: &[Event], told: Option<&Told>) -> bool {

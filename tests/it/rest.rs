@@ -123,8 +123,11 @@ fn whatever_is_wrong_is_named_with_its_place() {
     let told = problem(post(&served, "/call", &body), 400, "invalid-input");
     let all = errors(&told).join("\n");
     assert!(all.contains("/tool") && all.contains("/params") && all.contains("did you mean `params`"), "{all}");
-    let told =
-        problem(post(&served, "/call", &json!({"tool": "bench.echo_1", "params": {"text": 5}})), 400, "invalid-input");
+    let told = problem(
+        post(&served, "/call", &json!({"tool": "bench.echo_1", "params": {"text": {"a": 1}}})),
+        400,
+        "invalid-input",
+    );
     assert!(errors(&told)[0].starts_with("\"/params"), "{told}");
     problem(post(&served, "/servers/bench/start", &json!({"all": true})), 400, "invalid-input");
     problem(api(&served, "/call").send("POST", "{\"tool\":"), 400, "invalid-input");

@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::domain::Scope;
+use crate::domain::{Scope, Surface};
 use crate::gateway::mcp::{Profile, View};
 use crate::gateway::rest;
 
@@ -40,6 +40,7 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     let view = view.filter(|view| !rest::is_name(view));
     let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
     let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let surface = if view.is_some() { Surface::McpHttp } else { Surface::Rest };
     let mut response = match (view, checked) {
         (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
         (Some(_), Err(refusal)) => keep_out(refusal),
@@ -52,6 +53,10 @@ pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, e
     };
     if let Some(origin) = origin {
         cors::open(&mut response, origin);
+    }
+    if let Some(monitor) = &service.events.monitor {
+        let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        monitor.note_answered(if is_socket { Surface::Ws } else { surface }, response.status().as_u16());
     }
     response
 }

@@ -24,6 +24,7 @@ use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
 use crate::gateway::verbs::Verbs;
 use crate::gateway::watch::Events;
 use crate::gateway::ws;
+use crate::monitor::Present;
 
 use super::Access;
 use super::answer::{Reply, busy};
@@ -75,7 +76,9 @@ pub struct Limits {
 
 /// A place among the connections. Cloned by what outlives the connection's HTTP.
 #[derive(Debug, Clone)]
-pub(in crate::gateway) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
+pub(in crate::gateway) struct Place(
+    #[expect(dead_code, reason = "it is held")] Arc<(OwnedSemaphorePermit, Option<Present>)>,
+);
 
 /// How many streams each client has open: a principal at an address.
 type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
@@ -220,7 +223,8 @@ async fn serve(
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let ends = Ends { here: here.ip(), from: from.ip(), is_local };
     let Some(stream) = greeted(&service, stream).await else { return };
-    let place = Place(Arc::new(place));
+    let present = service.events.monitor.as_ref().map(|monitor| monitor.connection());
+    let place = Place(Arc::new((place, present)));
     let answering = {
         let (service, place) = (service.clone(), place.clone());
         service_fn(move |mut request: Request<Incoming>| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Surface, Tool, ToolKey};
+use crate::monitor::{Monitor, Present};
 use crate::operations::{CallerId, OpContext, Operations};
 use crate::traces;
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
@@ -70,6 +71,8 @@ pub struct Front {
     pub(super) followers: Followers<Followed>,
     pub(super) principals: told::Principals,
     next_caller: AtomicU64,
+    /// Counts those who are there.
+    monitor: OnceLock<Arc<Monitor>>,
 }
 
 impl std::fmt::Debug for Front {
@@ -113,6 +116,7 @@ pub struct Conversation {
     pub(super) tasks: TaskTracker,
     /// Cancelled when the conversation is over.
     pub(super) over: CancellationToken,
+    _present: Option<Present>,
 }
 
 /// What a client of the older revisions said of himself.
@@ -135,7 +139,18 @@ impl Front {
             followers: Followers::default(),
             principals: told::Principals::default(),
             next_caller: AtomicU64::new(1),
+            monitor: OnceLock::new(),
         })
+    }
+
+    /// Lets this monitor count the clients from now on. Only the first counts.
+    pub fn count_with(&self, monitor: Arc<Monitor>) {
+        let _set_before = self.monitor.set(monitor);
+    }
+
+    /// A client has come this way; he is there until what this gives is dropped.
+    pub(in crate::gateway) fn present(&self, surface: Surface) -> Option<Present> {
+        self.monitor.get().map(|monitor| monitor.client(surface))
     }
 
     /// A caller that nobody was before.
@@ -160,6 +175,8 @@ impl Front {
         stop: &CancellationToken,
     ) -> Arc<Conversation> {
         self.principals.note(&caller.principal);
+        // One who cannot be told apart is there for one request only.
+        let present = (!caller.is_anonymous).then(|| self.present(caller.surface)).flatten();
         Arc::new(Conversation {
             front: self.clone(),
             profile,
@@ -175,6 +192,7 @@ impl Front {
             slots: Arc::new(Semaphore::new(self.limits.calls_in_flight_max)),
             tasks: TaskTracker::new(),
             over: stop.child_token(),
+            _present: present,
         })
     }
 }

@@ -6,6 +6,7 @@ mod docs;
 mod events;
 mod health;
 mod input;
+mod metrics;
 mod openapi;
 mod openapi_parts;
 mod problem;
@@ -16,8 +17,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::gateway) use problem::{Problem, refused};
-pub(in crate::gateway) use serve::{Came, answer};
+pub(in crate::gateway) use serve::answer;
 
 /// Whether a path below `/mcp` is the name of a verb or tool instead of a view of MCP: one piece that is no view.
 pub(in crate::gateway) fn is_name(below_mcp: &str) -> bool {

@@ -185,4 +185,41 @@ pub(super) fn add_others(paths: &mut Map<String, Value>) {
             json!({"operationId": id, "summary": summary, "tags": ["mcporch"], "security": [{}], "responses": all});
         paths.insert(path.to_owned(), json!({"get": look}));
     }
+    let stream = |kind: &str, about: &str| {
+        let mut all = responses(&Value::Null, true);
+        if let Some(all) = all.as_object_mut() {
+            all.remove("304");
+        }
+        all["200"] = json!({
+            "description": about,
+            "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+            "content": {kind: {"schema": {"type": "string"}}}
+        });
+        all
+    };
+    let events = json!({"get": {
+        "operationId": "events",
+        "summary": "What goes on, as server-sent events, until the client leaves",
+        "description": "Needs the scope `viewer`; the topic `audit` needs `operator`.",
+        "tags": ["calls"],
+        "x-scope": "viewer",
+        "parameters": [{
+            "name": "topics",
+            "in": "query",
+            "required": false,
+            "description": "Comma between them: `tick`, `servers`, `server`, `call`, `audit`, `catalog`, `log:SERVER`. All but logs \
+                            when left out.",
+            "schema": {"type": "string", "minLength": 1}
+        }],
+        "responses": stream("text/event-stream", "Each event has an id, the topic as its name, and JSON as its data.")
+    }});
+    paths.insert("/api/v1/events".to_owned(), events);
+    let metrics = json!({"get": {
+        "operationId": "metrics",
+        "summary": "The figures, for Prometheus",
+        "tags": ["calls"],
+        "x-scope": "viewer",
+        "responses": stream("text/plain", "In the text format of Prometheus, or in OpenMetrics where that is accepted.")
+    }});
+    paths.insert("/metrics".to_owned(), metrics);
 }

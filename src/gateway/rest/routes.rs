@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use hyper::Method;
 
 use crate::domain::nearest;
+use crate::gateway::dashboard;
 use crate::gateway::verbs::{self, Fault, FaultKind, HttpMethod, MemberKind, Path, Verb};
 
 use super::problem::{Problem, not_allowed};
 use super::serve::{Came, came, named, verb};
-use super::{docs, events, health, openapi, socket};
+use super::{docs, events, health, metrics, openapi, socket};
 
 /// Where the API lies.
 pub(super) const BASE: &str = "/api/v1";
@@ -88,6 +90,7 @@ fn build() -> Router {
         .route("/mcp/{name}", any(named))
         .route("/api/v1/events", any(events::events))
         .route("/ws", any(socket::no_upgrade))
+        .route("/metrics", any(metrics::metrics))
         .route("/healthz", any(|request: Request| looked_at(request, |_| health::lives())))
         .route("/readyz", any(|request: Request| looked_at(request, health::is_ready)))
         .route("/problems/{slug}", get(health::about).fallback(look_only))
@@ -110,9 +113,12 @@ async fn look_only() -> Response {
     not_allowed("GET, HEAD, OPTIONS")
 }
 
-/// Says which addresses are near.
+/// What no other path is: the dashboard's, or nothing. Says then which addresses are near.
 async fn nothing(request: Request) -> Response {
     let path = request.uri().path();
+    if let Some(page) = dashboard::answer(request.method(), path, request.headers()) {
+        return page.map(Body::from);
+    }
     let shown: String = path.chars().take(100).collect();
     let paths: Vec<String> = Entry::all().map(|entry| format!("{BASE}{}", entry.path.path)).collect();
     let others =

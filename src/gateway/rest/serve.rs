@@ -17,6 +17,8 @@ use crate::domain::Surface;
 use crate::gateway::http::{Ends, Refusal, Reply, Service, Visitor, preflight};
 use crate::gateway::mcp::CountedCall;
 use crate::gateway::verbs::{Caller, Fault, FaultKind, HttpMethod, RawJson};
+use crate::operations::OpContext;
+use crate::traces;
 
 use super::input::{self, PathMembers};
 use super::problem::{self, Problem, not_allowed, refused};
@@ -138,9 +140,9 @@ async fn run(entry: &Entry, mut request: Request) -> Result<(RawJson, HeaderMap)
     let came = came(&mut request);
     let (mut parts, body) = request.into_parts();
     input::check_accepts(&parts.headers)?;
-    let caller = came.caller(Surface::Rest)?;
+    let (caller, cx) = circumstances(&came, &parts.headers)?;
     // Who may not do it need not be told what else is wrong.
-    caller.may(entry.verb)?;
+    came.service.verbs.admit(&cx, &caller, entry.verb)?;
     let path = path_members(&mut parts).await?;
     let query = parts.uri.query().unwrap_or_default();
     let input = match entry.path.method {
@@ -148,9 +150,16 @@ async fn run(entry: &Entry, mut request: Request) -> Result<(RawJson, HeaderMap)
         HttpMethod::Post => input::of_body(&came, &parts.headers, entry, path, query, body).await?,
     };
     let running = Taken::on(&came)?;
-    let cx = caller.context(CancellationToken::new());
     let ended = running.until(came.service.verbs.run(&cx, &caller, entry.verb, input)).await;
     Ok((ended.map_err(|fault| input::placed(fault, entry))?, parts.headers))
+}
+
+/// Who calls, and what else is known of his request.
+fn circumstances(came: &Came, headers: &HeaderMap) -> Result<(Caller, OpContext), Fault> {
+    let caller = came.caller(Surface::Rest)?;
+    let mut cx = caller.context(CancellationToken::new());
+    cx.behind.meta = traces::from_headers(|name| headers.get(name)?.to_str().ok());
+    Ok((caller, cx))
 }
 
 async fn path_members(parts: &mut Parts) -> Result<PathMembers, Fault> {
@@ -175,12 +184,11 @@ async fn run_named(mut request: Request) -> Result<RawJson, Fault> {
     let came = came(&mut request);
     let (mut parts, body) = request.into_parts();
     input::check_accepts(&parts.headers)?;
-    let caller = came.caller(Surface::Rest)?;
+    let (caller, cx) = circumstances(&came, &parts.headers)?;
     let path = path_members(&mut parts).await?;
     let name = path.into_iter().next().map(|(_, name)| name).unwrap_or_default();
     let input = input::read(&came, &parts.headers, body).await?;
     let running = Taken::on(&came)?;
-    let cx = caller.context(CancellationToken::new());
     let named = running.until(came.service.verbs.run_named(&cx, &caller, &name, input.into())).await?;
     Ok(named.into_json())
 }

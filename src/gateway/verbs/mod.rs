@@ -112,6 +112,14 @@ impl Verbs {
         find(name).map_or(Meant::Tool(name), Meant::Verb)
     }
 
+    /// Whether the caller may use a verb; who watches is told when he may not.
+    ///
+    /// # Errors
+    /// [`FaultKind::ScopeTooSmall`].
+    pub fn admit(&self, cx: &OpContext, caller: &Caller, verb: &Verb) -> Result<(), Fault> {
+        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))
+    }
+
     /// Runs a verb: checks the caller's scope, then the input against the verb's schema, then does it.
     ///
     /// Cancel safe as far as the operation is: each says so.
@@ -125,7 +133,7 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))?;
+        self.admit(cx, caller, verb)?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
         let traced = traced::begin(cx, verb.name);
@@ -149,7 +157,7 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, "call", fault.kind.slug()))?;
+                self.admit(cx, caller, verb)?;
                 let traced = traced::begin(cx, verb.name);
                 let cx = traced.as_ref().map_or(cx, |(_, below)| below);
                 let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;

@@ -15,6 +15,7 @@ use crate::domain::{Scope, Surface};
 use crate::gateway::http::{Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
 use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::monitor::Present;
 use crate::operations::CallerId;
 
 use super::message::{self, Request};
@@ -47,6 +48,7 @@ pub(super) struct Connection<S> {
     missed: u32,
     is_draining: bool,
     goodbye_since: Option<Instant>,
+    _present: Option<Present>,
 }
 
 enum Happened {
@@ -94,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             missed: 0,
             is_draining: false,
             goodbye_since: None,
+            _present: service.front.present(Surface::Ws),
             service,
         };
         if let Some(visitor) = visitor {

@@ -20,7 +20,8 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
-// mod ops;
+mod monitor;
+mod ops;
 mod protocol;
 mod remote;
 #[cfg(unix)]

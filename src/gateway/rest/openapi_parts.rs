@@ -140,7 +140,31 @@ pub(super) fn example(entry: &Entry, member: &str) -> Option<Value> {
 
 /// The paths that are no verbs.
 pub(super) fn add_others(paths: &mut Map<String, Value>) {
-    let named = json!({"post": {
+    paths.insert("/mcp/{name}".to_owned(), by_name());
+    for (path, id, summary) in [
+        ("/healthz", "lives", "Whether the process answers; open to all"),
+        ("/readyz", "is_ready", "Whether requests can be routed; open to all"),
+    ] {
+        let status = json!({"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]});
+        let answers = answers_as("application/json", "It does.", &status);
+        let look =
+            json!({"operationId": id, "summary": summary, "tags": ["mcporch"], "security": [{}], "responses": answers});
+        paths.insert(path.to_owned(), json!({"get": look}));
+    }
+    paths.insert("/api/v1/events".to_owned(), events());
+    let text = "In the text format of Prometheus, or in OpenMetrics where that is accepted.";
+    let metrics = json!({"get": {
+        "operationId": "metrics",
+        "summary": "The figures, for Prometheus",
+        "tags": ["calls"],
+        "x-scope": "viewer",
+        "responses": answers_as("text/plain", text, &json!({"type": "string"}))
+    }});
+    paths.insert("/metrics".to_owned(), metrics);
+}
+
+fn by_name() -> Value {
+    json!({"post": {
         "operationId": "run_by_name",
         "summary": "Runs a verb or a tool by its name, as older programs do",
         "description": "`name` is a verb (`find`, `execute`, …), a tool that MCP clients are shown (`find_tool`), a name of older \
@@ -169,35 +193,12 @@ pub(super) fn add_others(paths: &mut Map<String, Value>) {
             },
             "required": ["result"]
         }), false)
-    }});
-    paths.insert("/mcp/{name}".to_owned(), named);
-    for (path, id, summary) in [
-        ("/healthz", "lives", "Whether the process answers; open to all"),
-        ("/readyz", "is_ready", "Whether requests can be routed; open to all"),
-    ] {
-        let status = json!({"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]});
-        let mut all = responses(&status, true);
-        if let Some(all) = all.as_object_mut() {
-            all.remove("304");
-        }
-        all["200"]["headers"] = json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}});
-        let look =
-            json!({"operationId": id, "summary": summary, "tags": ["mcporch"], "security": [{}], "responses": all});
-        paths.insert(path.to_owned(), json!({"get": look}));
-    }
-    let stream = |kind: &str, about: &str| {
-        let mut all = responses(&Value::Null, true);
-        if let Some(all) = all.as_object_mut() {
-            all.remove("304");
-        }
-        all["200"] = json!({
-            "description": about,
-            "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
-            "content": {kind: {"schema": {"type": "string"}}}
-        });
-        all
-    };
-    let events = json!({"get": {
+    }})
+}
+
+fn events() -> Value {
+    let text = "Each event has an id, the topic as its name, and JSON as its data.";
+    json!({"get": {
         "operationId": "events",
         "summary": "What goes on, as server-sent events, until the client leaves",
         "description": "Needs the scope `viewer`; the topic `audit` needs `operator`.",
@@ -211,15 +212,20 @@ pub(super) fn add_others(paths: &mut Map<String, Value>) {
                             when left out.",
             "schema": {"type": "string", "minLength": 1}
         }],
-        "responses": stream("text/event-stream", "Each event has an id, the topic as its name, and JSON as its data.")
-    }});
-    paths.insert("/api/v1/events".to_owned(), events);
-    let metrics = json!({"get": {
-        "operationId": "metrics",
-        "summary": "The figures, for Prometheus",
-        "tags": ["calls"],
-        "x-scope": "viewer",
-        "responses": stream("text/plain", "In the text format of Prometheus, or in OpenMetrics where that is accepted.")
-    }});
-    paths.insert("/metrics".to_owned(), metrics);
+        "responses": answers_as("text/event-stream", text, &json!({"type": "string"}))
+    }})
+}
+
+/// The answers of a look that has no tag, of another kind than JSON perhaps.
+fn answers_as(kind: &str, about: &str, schema: &Value) -> Value {
+    let mut answers = responses(schema, true);
+    if let Some(answers) = answers.as_object_mut() {
+        answers.remove("304");
+    }
+    answers["200"] = json!({
+        "description": about,
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+        "content": {kind: {"schema": schema}}
+    });
+    answers
 }

@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{Events, Told, Topics, Watcher};
+use super::{Events, GATHERED_FOR, Told, Topics, Watcher};
 
 /// What is said first: how long a browser waits before it comes back, in milliseconds. A guess: a restart of ours takes as long.
 const BEGINNING: &str = "retry: 2000\n\n";
@@ -28,6 +28,8 @@ pub(in crate::gateway) struct EventBody {
     last_id: u64,
     keep_alive: Duration,
     next_comment: Pin<Box<Sleep>>,
+    /// Over when the next events may be written.
+    quiet: Pin<Box<Sleep>>,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the reader may still hear it; asked with each comment.
     is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
@@ -57,6 +59,7 @@ impl EventBody {
             last_id: 0,
             keep_alive,
             next_comment: Box::pin(tokio::time::sleep(keep_alive)),
+            quiet: Box::pin(tokio::time::sleep(Duration::ZERO)),
             over: Box::pin(over.clone().cancelled_owned()),
             is_allowed,
             waiting: BEGINNING.to_owned(),
@@ -78,9 +81,16 @@ impl EventBody {
         if self.over.as_mut().poll(cx).is_ready() {
             return true;
         }
-        while self.waiting.len() < TOGETHER_BYTES {
+        // While it is quiet nobody asks for events, so that none wakes us.
+        let is_quiet = self.quiet.as_mut().poll(cx).is_pending();
+        while !is_quiet && self.waiting.len() < TOGETHER_BYTES {
             let Some(waiting) = &mut self.next else { return true };
-            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else { break };
+            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else {
+                if !self.waiting.is_empty() {
+                    self.quiet.as_mut().reset(Instant::now() + GATHERED_FOR);
+                }
+                break;
+            };
             self.write(&told);
             self.next = Some(next(watcher));
         }

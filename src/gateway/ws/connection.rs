@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::domain::{Scope, Surface};
 use crate::gateway::http::{Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
-use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::gateway::watch::{GATHERED_FOR, Told, Topics, Watcher};
 use crate::monitor::Present;
 use crate::operations::CallerId;
 
@@ -46,6 +46,8 @@ pub(super) struct Connection<S> {
     began: Instant,
     next_ping: Instant,
     missed: u32,
+    /// Until then events are left where they are, so that several are written together.
+    quiet_until: Instant,
     is_draining: bool,
     goodbye_since: Option<Instant>,
     _present: Option<Present>,
@@ -93,6 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             id,
             from,
             began: now,
+            quiet_until: now,
             missed: 0,
             is_draining: false,
             goodbye_since: None,
@@ -127,8 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Happened::Read(Read::Gone) | Happened::Gone => break,
                 Happened::Written if self.goodbye_since.is_some() => break,
                 Happened::Written => {}
-                Happened::Told(Told::Lost(count)) => self.outbox.note_lost(count),
-                Happened::Told(told) => self.outbox.tell(message::event(told.topic(), &told.data())),
+                Happened::Told(told) => self.tell(told),
                 Happened::Ended => {}
                 Happened::Late if self.look() => break,
                 Happened::Late => {}
@@ -143,11 +145,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.service.front.operations.forget_caller(self.id);
     }
 
+    /// Passes events on: this one and what came with it.
+    fn tell(&mut self, told: Told) {
+        let mut next = Some(told);
+        while let Some(told) = next.take() {
+            match told {
+                Told::Lost(count) => self.outbox.note_lost(count),
+                told => self.outbox.tell(message::event(told.topic(), &told.data())),
+            }
+            if !self.outbox.is_full() {
+                next = self.watcher.as_mut().and_then(|watcher| watcher.next_at_once());
+            }
+        }
+        self.quiet_until = Instant::now() + GATHERED_FOR;
+    }
+
     async fn next(&mut self) -> Happened {
         let is_behind = self.outbox.is_full();
         let is_leaving = self.goodbye_since.is_some();
         let reads = !is_leaving && !is_behind && !self.requests.is_behind();
         let deadline = self.deadline();
+        let is_quiet = self.is_quiet();
         let Self { service, socket, outbox, requests, watcher, .. } = self;
         let told = async {
             match watcher {
@@ -157,12 +175,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         tokio::select! {
             happened = poll_fn(|cx| step(socket, outbox, reads, cx)) => happened,
-            told = told, if !is_behind && !is_leaving => Happened::Told(told),
+            told = told, if !is_behind && !is_leaving && !is_quiet => Happened::Told(told),
             () = requests.ended(), if !requests.is_idle() => Happened::Ended,
             () = tokio::time::sleep_until(deadline) => Happened::Late,
             () = service.stop.cancelled(), if !self.is_draining => Happened::Stop,
             () = service.end.cancelled(), if !is_leaving => Happened::End,
         }
+    }
+
+    /// Whether there will be events, and it is too early for them.
+    fn is_quiet(&self) -> bool {
+        self.watcher.is_some() && Instant::now() < self.quiet_until
     }
 
     /// Until when something must have happened.
@@ -171,7 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let stuck = self.socket.stuck_since().map(|since| since + settings.write_timeout);
         let leaving = self.goodbye_since.map(|since| since + LAST_WORDS);
         let unknown = self.caller.is_none().then(|| self.began + settings.auth_timeout);
-        [stuck, leaving, unknown].into_iter().flatten().fold(self.next_ping, Instant::min)
+        let quiet = self.is_quiet().then_some(self.quiet_until);
+        [stuck, leaving, unknown, quiet].into_iter().flatten().fold(self.next_ping, Instant::min)
     }
 
     /// Does what time demands. True: nobody is there.

@@ -26,7 +26,7 @@ def cases(verdicts, api, serving):
     verdicts.check("params that are no object", lambda: refused(api, {"tool": "chatty.say", "params": "hi"}, ["params"]))
     verdicts.check("an unknown member is named", lambda: refused(api, {"tool": "chatty.say", "tol": 1}, ["tol"]))
     verdicts.check("a missing member is named", lambda: refused(api, {"params": {}}, ["tool"]))
-    verdicts.check("params that do not fit are named", lambda: refused(api, {"tool": "chatty.say", "params": {"text": 7}}, ["text"]))
+    verdicts.check("params that do not fit are named", lambda: refused(api, {"tool": "chatty.say", "params": {"text": {"a": 1}}}, ["text"]))
     verdicts.check("params that lack something", lambda: refused(api, {"tool": "chatty.say", "params": {}}, ["text"]))
     verdicts.check("an unknown query name is named", lambda: problem(api.get("/tools?limt=3"), "invalid-input", 400, ["limt"]))
     verdicts.check("a query value of the wrong type", lambda: problem(api.get("/tools?limit=many"), "invalid-input", 400, ["limit"]))

@@ -188,7 +188,7 @@ def errors(url):
             [
                 ("sing", {}, "not-found", 404),
                 ("call", {"tool": 7}, "invalid-input", 400),
-                ("chatty.say", {"text": 7}, "invalid-input", 400),
+                ("chatty.say", {"text": {"a": 1}}, "invalid-input", 400),
                 ("chatty.say", "text", "invalid-input", 400),
                 ("misbehave.crash", {}, "server-failed", 502),
             ]

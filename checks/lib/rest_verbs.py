@@ -90,7 +90,7 @@ def called(api):
     if wrong := fine(reply):
         return wrong
     told = reply.json
-    if text_of(told["result"]) != "cloudberry" or told["route"].get("tool") != "chatty.say":
+    if text_of(told["result"]) != "cloudberry" or told["route"].get("tool") != "say":
         return f"got {told}"
     return None
 

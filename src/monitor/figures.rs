@@ -67,6 +67,7 @@ pub(super) struct Figures {
 struct LookedUp {
     states: Family<Words<1>, Gauge>,
     up: Family<OfServer, Gauge>,
+    failed: Family<OfServer, Gauge>,
     restarts: Family<OfServer, Counter>,
     cpu: Family<OfServer, FloatGauge>,
     memory: Family<OfServer, Gauge>,
@@ -82,6 +83,7 @@ struct LookedUp {
     process_memory: Family<Words<0>, Gauge>,
     process_cpu: Family<Words<0>, Counter<f64, AtomicU64>>,
     process_fds: Family<Words<0>, Gauge>,
+    process_fds_max: Family<Words<0>, Gauge>,
 }
 
 /// What is known when somebody scrapes.
@@ -230,6 +232,7 @@ impl LookedUp {
         Self {
             states: added(registry, &names::SERVERS),
             up: added(registry, &names::SERVER_UP),
+            failed: added(registry, &names::SERVER_FAILED),
             restarts: added(registry, &names::SERVER_RESTARTS),
             cpu: added(registry, &names::SERVER_CPU),
             memory: added(registry, &names::SERVER_MEMORY),
@@ -245,6 +248,7 @@ impl LookedUp {
             process_memory: added(registry, &names::PROCESS_MEMORY),
             process_cpu: added(registry, &names::PROCESS_CPU),
             process_fds: added(registry, &names::PROCESS_FDS),
+            process_fds_max: added(registry, &names::PROCESS_FDS_MAX),
         }
     }
 
@@ -255,6 +259,7 @@ impl LookedUp {
             let label = [("server", label_of(&server.name))];
             self.states.get_or_create(&[("state", server.state)]).inc();
             self.up.get_or_create(&label).inc_by(i64::from(server.is_up()));
+            self.failed.get_or_create(&label).inc_by(i64::from(server.is_failed()));
             self.restarts.get_or_create(&label).inc_by(server.restarts);
             if let Some(percent) = server.cpu_percent {
                 self.cpu.get_or_create(&label).inc_by(percent / 100.0);
@@ -276,13 +281,16 @@ impl LookedUp {
             self.process_memory.get_or_create(&[]).set(signed(process.memory_bytes));
             self.process_cpu.get_or_create(&[]).inc_by(process.cpu_s);
             self.process_fds.get_or_create(&[]).set(signed(process.open_files));
+            if let Some(open_files_max) = process.open_files_max {
+                self.process_fds_max.get_or_create(&[]).set(signed(open_files_max));
+            }
         }
     }
 
     /// A server that is gone has no figures any more.
     fn forget(&self) {
         self.states.clear();
-        for gauges in [&self.up, &self.memory, &self.in_flight, &self.waiting, &self.instances] {
+        for gauges in [&self.up, &self.failed, &self.memory, &self.in_flight, &self.waiting, &self.instances] {
             gauges.clear();
         }
         self.cpu.clear();
@@ -292,6 +300,7 @@ impl LookedUp {
         self.process_memory.clear();
         self.process_cpu.clear();
         self.process_fds.clear();
+        self.process_fds_max.clear();
     }
 }
 

@@ -49,6 +49,8 @@ figures! {
     BUILD = "mcporch_build_info" Gauge ["version"] "Always 1; the version is in the label";
     SERVERS = "mcporch_servers" Gauge ["state"] "Servers in this state";
     SERVER_UP = "mcporch_server_up" Gauge ["server"] "Whether the server takes calls: 1 while it is ready or degraded";
+    SERVER_FAILED = "mcporch_server_failed" Gauge ["server"]
+        "Whether the server cannot be used: 1 while it is crashed, in backoff, quarantined or refused";
     SERVER_RESTARTS = "mcporch_server_restarts_total" Counter ["server"]
         "Starts of the server that followed a failure, or that the operator asked for while it ran";
     SERVER_CPU = "mcporch_server_cpu_ratio" Gauge ["server"]
@@ -80,5 +82,6 @@ figures! {
     PROCESS_MEMORY = "process_resident_memory_bytes" Gauge [] "Resident memory of mcporch itself";
     PROCESS_CPU = "process_cpu_seconds_total" Counter [] "Processor time of mcporch itself";
     PROCESS_FDS = "process_open_fds" Gauge [] "Open file descriptors of mcporch itself";
+    PROCESS_FDS_MAX = "process_max_fds" Gauge [] "File descriptors that mcporch itself may have open";
     PROCESS_START = "process_start_time_seconds" Gauge [] "When mcporch started, in seconds since 1970";
 }

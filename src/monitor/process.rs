@@ -9,6 +9,8 @@ pub struct ProcessUse {
     pub cpu_s: f64,
     /// Open file descriptors.
     pub open_files: u64,
+    /// How many there may be; `None` where there is no such limit.
+    pub open_files_max: Option<u64>,
 }
 
 /// What this process uses; `None` on systems other than Linux. Blocks for some ten microseconds, and one more for each open file.
@@ -24,8 +26,13 @@ pub fn process_use() -> Option<ProcessUse> {
     let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     #[expect(clippy::cast_precision_loss, reason = "ticks of a hundred years have 39 bits")]
     let cpu_s = ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64;
-    // One of them is the look itself.
-    Some(ProcessUse { memory_bytes: pages * page_bytes, cpu_s, open_files: (open_files as u64).saturating_sub(1) })
+    Some(ProcessUse {
+        memory_bytes: pages * page_bytes,
+        cpu_s,
+        // One of them is the look itself.
+        open_files: (open_files as u64).saturating_sub(1),
+        open_files_max: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
+    })
 }
 
 /// What this process uses; `None` on systems other than Linux.

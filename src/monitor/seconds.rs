@@ -52,6 +52,11 @@ impl Latest {
     pub(super) fn is_up(&self) -> bool {
         matches!(self.state, "ready" | "degraded")
     }
+
+    /// It should be there when it is called, and cannot.
+    pub(super) fn is_failed(&self) -> bool {
+        matches!(self.state, "crashed" | "backoff" | "quarantined" | "refused")
+    }
 }
 
 /// What is to be written; both may be empty.

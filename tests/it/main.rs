@@ -21,7 +21,7 @@ mod http_access;
 mod isolation;
 mod learning;
 mod monitor;
-// mod ops;
+mod ops;
 mod protocol;
 mod remote;
 #[cfg(unix)]

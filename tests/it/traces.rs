@@ -78,6 +78,16 @@ fn over_http_headers_say_it_where_the_request_does_not() {
     }
 }
 
+#[test]
+fn over_rest_headers_say_it() {
+    let home = home();
+    let served = Served::start(&home, &[]);
+    let client = served.modern("/api/v1/call").with("traceparent", PARENT).with("Accept", "application/json");
+    let answer = client.post(&json!({"tool": "fix.test_echo_arguments", "params": {"a": 1}}));
+    assert_eq!(answer.status, 200);
+    assert_eq!(carried(&last_meta(&home, 1)), [&PARENT.into(), &Value::Null, &Value::Null]);
+}
+
 #[cfg(feature = "otlp")]
 mod otlp {
     use std::collections::BTreeMap;
@@ -281,6 +291,9 @@ mod otlp {
         let route = the(&spans, "route");
         let words = spans.iter().find(|span| span.id == route.parent).unwrap();
         assert_eq!((words.name.as_str(), words.parent.as_str()), ("tools/call execute", ""));
+        for stage in ["embed", "rank"] {
+            assert_eq!(the(&spans, stage).parent, route.id, "{stage}");
+        }
 
         let figures = collector.bodies("/v1/metrics").concat();
         let has = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());

@@ -19,7 +19,7 @@ const LATENCY_MS = 5_000;
 
 type Filter = Record<'server' | 'tool' | 'outcome' | 'verb', string>;
 
-const OUTCOMES = ['done', 'tool_error', 'failed', 'needs_choice', 'needs_params', 'needs_confirmation', 'no_match', 'dry_run'];
+const OUTCOMES = ['done', 'tool_error', 'failed', 'needs_choice', 'needs_params', 'needs_confirmation', 'needs_steps', 'no_match', 'dry_run', 'refused', 'cancelled'];
 const VERBS = ['execute', 'call', 'find', 'forward', 'relay'];
 
 const fits = (call: CallLine, filter: Filter): boolean =>
@@ -293,6 +293,14 @@ function CallDrawer({ id, onClose }: { id: string; onClose: () => void }) {
               <>
                 <dt>Attempts</dt>
                 <dd>{call.attempts}</dd>
+              </>
+            )}
+            {call.decision !== undefined && (
+              <>
+                <dt>Decision</dt>
+                <dd>
+                  <Plain text={words(call.decision)} />
+                </dd>
               </>
             )}
             <dt>Who</dt>

@@ -71,6 +71,8 @@ pub(super) struct Batch {
 pub(super) struct Recent {
     sum: Arc<str>,
     latest: Vec<Latest>,
+    /// Calls and errors of each server that are in a step already.
+    counted: HashMap<Arc<str>, (u64, u64)>,
     seconds: VecDeque<Step>,
     minute: Minute,
     /// How many of the newest seconds are not written.
@@ -97,6 +99,7 @@ impl Recent {
         Self {
             sum: SUM.into(),
             latest: Vec::new(),
+            counted: HashMap::new(),
             seconds: VecDeque::new(),
             minute: Minute::default(),
             unwritten: 0,
@@ -112,6 +115,7 @@ impl Recent {
     /// Takes a look at `at`, in seconds since 1970, and gives what is to be written now. A second look in one second replaces what is
     /// known of the servers and makes no step.
     pub(super) fn take(&mut self, at: i64, samples: &[ServerSample<'_>]) -> Batch {
+        self.look(samples);
         let is_new = self.seconds.back().is_none_or(|last| last.at < at);
         // A clock that was set back begins a new time.
         if self.seconds.back().is_some_and(|last| last.at > at + 1) {
@@ -120,7 +124,7 @@ impl Recent {
         } else if !is_new {
             return Batch::default();
         }
-        let rows = self.look(samples);
+        let rows = self.count();
         self.close_minute(at);
         for (name, row) in &rows {
             self.minute.of.entry(name.clone()).or_default().add(row);
@@ -152,32 +156,40 @@ impl Recent {
         Batch { seconds, minutes: std::mem::take(&mut self.closed) }
     }
 
-    /// Those that did something since the last look, and the sum.
-    fn look(&mut self, samples: &[ServerSample<'_>]) -> Vec<(Arc<str>, Row)> {
-        let mut before: HashMap<Arc<str>, Latest> =
-            std::mem::take(&mut self.latest).into_iter().map(|one| (one.name.clone(), one)).collect();
+    /// Replaces what is known of the servers.
+    fn look(&mut self, samples: &[ServerSample<'_>]) {
+        let mut old = std::mem::take(&mut self.latest).into_iter().peekable();
+        let latest = samples.iter().map(|sample| {
+            // Both are in the order of names, mostly; a name that is not found there is made anew.
+            let same = old.next_if(|old| *old.name == *sample.server).map(|old| old.name);
+            latest(same.unwrap_or_else(|| sample.server.into()), sample)
+        });
+        self.latest = latest.collect();
+    }
+
+    /// Those that did something since the last step, and the sum.
+    fn count(&mut self) -> Vec<(Arc<str>, Row)> {
+        let before = std::mem::take(&mut self.counted);
         let mut rows = Vec::new();
         let mut sum = Row { cpu: Some(0.0), memory: Some(0), ..Row::default() };
-        for sample in samples {
-            let old = before.remove(sample.server);
-            let (calls, errors) = old.as_ref().map_or((0, 0), |old| (old.calls, old.errors));
-            let name = old.map_or_else(|| sample.server.into(), |old| old.name);
+        for server in &self.latest {
+            let (calls, errors) = before.get(&server.name).copied().unwrap_or_default();
             let row = Row {
-                cpu: sample.cpu_percent.map(narrow),
-                memory: sample.memory_bytes,
-                calls: since(calls, sample.calls),
-                errors: since(errors, sample.errors),
-                in_flight: u32::try_from(sample.in_flight).unwrap_or(u32::MAX),
+                cpu: server.cpu_percent.map(narrow),
+                memory: server.memory_bytes,
+                calls: since(calls, server.calls),
+                errors: since(errors, server.errors),
+                in_flight: u32::try_from(server.in_flight).unwrap_or(u32::MAX),
             };
             if row != Row::default() {
                 sum.cpu = sum.cpu.map(|all| all + row.cpu.unwrap_or(0.0));
                 sum.memory = sum.memory.map(|all| all + row.memory.unwrap_or(0));
                 sum.calls += row.calls;
                 sum.errors += row.errors;
-                sum.in_flight += row.in_flight;
-                rows.push((Arc::clone(&name), row));
+                sum.in_flight = sum.in_flight.saturating_add(row.in_flight);
+                rows.push((server.name.clone(), row));
             }
-            self.latest.push(latest(name, sample));
+            self.counted.insert(server.name.clone(), (server.calls, server.errors));
         }
         rows.push((self.sum.clone(), sum));
         rows

@@ -42,6 +42,7 @@ if (!units.node_modules || !units.chromium) {
 }
 const work = mkdtempSync(join(tmpdir(), 'mcporch-dashboard-'));
 const browser = await Browser.start(units);
+verdicts.onFailure = (name) => browser.evidence(work, name);
 
 /** Servers that nobody here wrote, where they are installed. */
 function realServers() {

@@ -76,6 +76,15 @@ export class Browser {
     return png;
   }
 
+  /** Pictures of all pages that are open, for who wants to know what was there when a check failed. */
+  async evidence(folder, name) {
+    const pages = this.browser.contexts().flatMap((context) => context.pages());
+    for (const [number, page] of pages.entries()) {
+      const path = join(folder, `failed-${name.replace(/[^\w]+/g, '_').slice(0, 60)}-${number}.png`);
+      await page.screenshot({ path, timeout: 5000 }).catch(() => undefined);
+    }
+  }
+
   async close() {
     await this.browser.close();
   }

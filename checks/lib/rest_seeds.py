@@ -1,9 +1,11 @@
 """The examples of the older documents, as they are written"""
 
 import pathlib
+import socket
 import subprocess
 import tempfile
 import textwrap
+import time
 
 import gateway
 from api import Api, fine
@@ -38,10 +40,12 @@ WEBSOCKET = """
     }));
 """
 TIME_S_MAX = 30
+PORTS_S_MAX = 30
 
 
 def cases(verdicts, mcporch, units, servers, work):
     """Listens on S3's ports, so it needs them free."""
+    wait_for_ports()
     try:
         serving = gateway.Serving(
             mcporch, work / "seeds", servers, address="127.0.0.1:5050", more=["--http", "127.0.0.1:8765", "--http", "127.0.0.1:0"]
@@ -61,6 +65,20 @@ def cases(verdicts, mcporch, units, servers, work):
             verdicts.skip(f"the older documents: their ports are taken ({str(error)[-120:]})")
         else:
             verdicts.check("S3's two ports", lambda: str(error))
+
+
+def wait_for_ports():
+    """Another run may have them for a moment."""
+    end = time.monotonic() + PORTS_S_MAX
+    for port in [5050, 8765]:
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                    break
+                except OSError:
+                    time.sleep(0.5)
 
 
 def run(command):

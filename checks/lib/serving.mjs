@@ -138,6 +138,7 @@ export class Verdicts {
     if (wrong) {
       this.failed += 1;
       console.log(`  FAIL ${name}  (${inOneLine(wrong)})`);
+      await this.onFailure?.(name);
     } else {
       this.passed += 1;
       console.log(`  ok   ${name}`);

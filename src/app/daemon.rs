@@ -82,6 +82,8 @@ pub async fn serve_daemon(
     let tasks = TaskTracker::new();
     let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
     let addresses = listening.http.clone();
+    // Nothing else sets it.
+    let _set = service.http.set(listening.bases());
     if let Some(mut http) = http {
         http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());

@@ -31,6 +31,15 @@ pub struct Listening {
     pub has_tls: bool,
 }
 
+impl Listening {
+    /// Each address as `http://ADDRESS:PORT`, or `https://…`.
+    #[must_use]
+    pub fn bases(&self) -> Vec<String> {
+        let scheme = if self.has_tls { "https" } else { "http" };
+        self.http.iter().map(|address| format!("{scheme}://{address}")).collect()
+    }
+}
+
 /// The addresses that are listened on, and who may come.
 #[derive(Debug)]
 pub(super) struct Opened {

@@ -9,6 +9,7 @@ mod call;
 mod config;
 #[cfg(unix)]
 mod daemon;
+mod dashboard;
 mod demo;
 mod doctor;
 mod doctor_routes;
@@ -150,6 +151,8 @@ enum Command {
     Test(test::TestArgs),
     /// Serve clients over HTTP (and all others of this home), in the foreground
     Serve(serve_http::ServeArgs),
+    /// Open the dashboard in a browser
+    Dashboard(dashboard::DashboardArgs),
     /// Run the daemon that serves all clients, in the foreground
     #[cfg(unix)]
     Daemon(daemon::DaemonArgs),
@@ -322,6 +325,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
     match line.command {
         None => serve::serve(&global, &line.profile, is_resumed).await,
         Some(Command::Serve(args)) => serve_http::serve(&global, &args, line.standalone).await,
+        Some(Command::Dashboard(args)) => dashboard::dashboard(&global, args, line.standalone).await,
         #[cfg(unix)]
         Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
         #[cfg(unix)]

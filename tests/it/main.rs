@@ -10,6 +10,8 @@ mod care;
 mod cli;
 #[cfg(target_os = "linux")]
 mod daemon;
+#[cfg(unix)]
+mod dashboard;
 mod doctor;
 mod faults;
 mod harness;

@@ -140,6 +140,18 @@ async function catchUp(): Promise<void> {
   await Promise.allSettled([readStatus(), readServers(), seed()]);
 }
 
+/** Events were left out, since somebody is slow already: what is gets asked for once in a while, and no history with it. */
+const LOST_MS = 5_000;
+let catching: ReturnType<typeof setTimeout> | undefined;
+
+function catchUpSoon(): void {
+  catching ??= setTimeout(() => {
+    catching = undefined;
+    void readStatus();
+    void readServers();
+  }, LOST_MS);
+}
+
 async function readStatus(): Promise<void> {
   try {
     status.value = await look<Status>('/status');
@@ -197,7 +209,7 @@ function onEvent(name: string, data: unknown): void {
       void readServers();
       return tell('catalog', data as Topics['catalog']);
     case 'lost':
-      return void catchUp();
+      return catchUpSoon();
     default:
       return undefined;
   }

@@ -163,6 +163,7 @@ fn about(service: &Service) -> Value {
         "keeps_servers": service.operations.keeps_servers(),
         "calls_in_flight": service.calls.load(std::sync::atomic::Ordering::Relaxed),
         "log": service.log,
+        "http": service.http.get().map_or(&[][..], Vec::as_slice),
     })
 }
 

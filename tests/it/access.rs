@@ -253,3 +253,30 @@ fn nothing_runs_while_a_required_log_cannot_be_written() {
     let refused = client.call_modern(&tools, &json!({"text": "hello"})).answer();
     assert!(refused.to_string().contains("audit.required"), "{refused}");
 }
+
+#[test]
+fn a_key_may_over_rest_what_its_scope_allows_and_that_is_noted() {
+    let home = home();
+    let (viewer, operator) = (make_key(&home, "vic", "viewer"), make_key(&home, "op", "operator"));
+    let served = Served::start(&home, &[]);
+    let ask = |key: &str, method: &str, path: &str| {
+        let client = served.at(&served.address, path).with("Authorization", &format!("Bearer {key}"));
+        client.send(method, "")
+    };
+    let check = |key: &str, method: &str, path: &str, expected: u16| {
+        assert_eq!(ask(key, method, path).status, expected, "{method} {path}");
+    };
+    check(&viewer, "GET", "/api/v1/status", 200);
+    check(&viewer, "POST", "/api/v1/servers/bench/start", 403);
+    check(&viewer, "GET", "/api/v1/audit", 403);
+    check(&operator, "POST", "/api/v1/servers/bench/start", 200);
+    let noted = wait_for("the order to be noted", || {
+        let entries = ask(&operator, "GET", "/api/v1/audit?action=server.start").json()["entries"].clone();
+        entries.as_array().filter(|entries| !entries.is_empty()).cloned()
+    });
+    let order = &noted[0];
+    assert_eq!((&order["who"], &order["target"], &order["surface"]), (&json!("op"), &json!("bench"), &json!("rest")));
+    let refused = audit(&home, &["--who", "vic", "--action", "access.refused"]);
+    let what: Vec<&str> = refused.iter().filter_map(|entry| entry["target"].as_str()).collect();
+    assert_eq!(what, ["start", "audit"]);
+}

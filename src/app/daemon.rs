@@ -89,7 +89,7 @@ pub async fn serve_daemon(
         let until = (service.stop.clone(), service.end.clone());
         let presence = service.presence.clone();
         let verbs = app.verbs(config, env, &listening, move || presence.borrow().clients);
-        http.serve(config, &app, (service.front.clone(), verbs), service.profiles.clone(), until, &tasks);
+        http.serve(config, &app, (service.front.clone(), service.profiles.clone(), verbs), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);

@@ -94,15 +94,14 @@ impl Opened {
         self,
         config: &Config,
         app: &App,
-        (front, verbs): (Arc<Front>, Arc<Verbs>),
-        profiles: Profiles,
+        (front, profiles, verbs): (Arc<Front>, Profiles, Arc<Verbs>),
         (stop, end): (CancellationToken, CancellationToken),
         tasks: &TaskTracker,
     ) {
         let limits = limits(config);
         make_room(limits.connections_max);
         let verbs = (verbs, events(config, app, tasks, &end));
-        let service = Service::new(front, verbs, profiles, limits, self.access, (stop, end), tasks.clone());
+        let service = Service::new((front, profiles), verbs, limits, self.access, (stop, end), tasks.clone());
         for listener in self.listeners {
             tasks.spawn(http::listen(service.clone(), listener));
         }

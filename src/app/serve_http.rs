@@ -49,7 +49,7 @@ pub async fn serve_http(
     http.note_refusals(app.audit.clone());
     let listening = http.listening();
     let verbs = app.verbs(config, env, &listening, || 0);
-    http.serve(config, &app, (front, verbs), profiles(config), (stop.clone(), end.clone()), &tasks);
+    http.serve(config, &app, (front, profiles(config), verbs), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

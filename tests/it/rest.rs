@@ -140,6 +140,9 @@ fn whatever_is_wrong_is_named_with_its_place() {
     let told = problem(get(&served, "/serverz"), 404, "not-found");
     assert!(told["detail"].as_str().unwrap().contains("/api/v1/servers"), "{told}");
     problem(get(&served, "/servers/%ff"), 400, "invalid-input");
+    problem(get(&served, "/find?q=%ff"), 400, "invalid-input");
+    problem(get(&served, "/tools?cursor=nonsense"), 400, "invalid-input");
+    problem(post(&served, "/servers/stop", &json!({})), 400, "invalid-input");
     problem(served.modern("/none").send("GET", ""), 404, "not-found");
     let other = api(&served, "/find").send("DELETE", "");
     assert_eq!(other.header("allow"), Some("GET, HEAD, POST, OPTIONS"));

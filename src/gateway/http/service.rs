@@ -116,9 +116,8 @@ impl Service {
     /// is in `tasks`, which the caller awaits.
     #[must_use]
     pub fn new(
-        front: Arc<Front>,
+        (front, profiles): (Arc<Front>, Profiles),
         (verbs, events): (Arc<Verbs>, Events),
-        profiles: Profiles,
         limits: Limits,
         access: Access,
         (stop, end): (CancellationToken, CancellationToken),

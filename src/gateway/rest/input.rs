@@ -41,7 +41,14 @@ pub(super) fn of_query(entry: &Entry, path: PathMembers, query: &str) -> Result<
     }
     let mut input = of_path(entry.verb, path);
     let mut errors = Vec::new();
+    // What is no text is read as this sign, which may also be written.
+    let may_be_no_text = !query.to_ascii_lowercase().contains("%ef%bf%bd");
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
+        if may_be_no_text && (name.contains('\u{fffd}') || text.contains('\u{fffd}')) {
+            let what = "is no text: `%` stands before two digits of a byte of UTF-8".to_owned();
+            errors.push(Wrong { place: place_in_query(&name), what });
+            continue;
+        }
         match entry.query_member(&name) {
             None => errors.push(unknown(&name, entry)),
             Some((member, kind)) => {

@@ -22,5 +22,5 @@ pub(in crate::gateway) use serve::answer;
 /// Whether a path below `/mcp` is the name of a verb or tool instead of a view of MCP: one piece that is no view.
 pub(in crate::gateway) fn is_name(below_mcp: &str) -> bool {
     let name = below_mcp.strip_prefix('/').unwrap_or_default();
-    !name.is_empty() && !name.contains('/') && !["direct", "p", "s"].contains(&name)
+    !name.is_empty() && !name.contains('/') && name != "direct"
 }

@@ -2,9 +2,8 @@
 
 use std::sync::LazyLock;
 
-use axum::body::Body;
 use axum::response::Response;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::HeaderMap;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -14,15 +13,12 @@ use crate::gateway::verbs::HttpMethod;
 use super::openapi_parts as parts;
 use super::problem::Document;
 use super::routes::{BASE, Entry};
+use super::serve::tagged;
 
 /// `GET /api/v1/openapi.json`.
-pub(super) fn document() -> Response {
+pub(super) fn document(headers: &HeaderMap) -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(|| build().to_string());
-    let mut response = Response::new(Body::from(TEXT.as_str()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+    tagged(TEXT.clone(), headers, false)
 }
 
 /// The document. The same for every mcporch of one version.

@@ -41,13 +41,14 @@ pub(super) fn problems(problem: &Value) -> Value {
             "instance": "/api/v1/find",
             "request_id": "5f3a1c02-7"
         }});
-        match kind {
-            FaultKind::MethodNotAllowed => response["headers"]["Allow"] = json!({"schema": {"type": "string"}}),
-            FaultKind::TooManyRequests => {
-                response["headers"]["Retry-After"] = json!({"schema": {"type": "integer", "minimum": 0}});
-            }
-            FaultKind::KeyNeeded => response["headers"]["WWW-Authenticate"] = json!({"schema": {"type": "string"}}),
-            _ => {}
+        let header = match kind.status() {
+            401 => Some(("WWW-Authenticate", json!({"schema": {"type": "string"}}))),
+            405 => Some(("Allow", json!({"schema": {"type": "string"}}))),
+            429 => Some(("Retry-After", json!({"schema": {"type": "integer", "minimum": 0}}))),
+            _ => None,
+        };
+        if let Some((name, header)) = header {
+            response["headers"][name] = header;
         }
     }
     responses.into()
@@ -178,7 +179,7 @@ fn by_name() -> Value {
             "in": "path",
             "required": true,
             "description": "What to run.",
-            "schema": {"type": "string", "minLength": 1, "not": {"enum": ["direct", "p", "s"]}},
+            "schema": {"type": "string", "minLength": 1, "not": {"const": "direct"}},
             "example": "get_orchestrator_status"
         }],
         "requestBody": {

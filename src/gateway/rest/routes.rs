@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use hyper::Method;
+use hyper::{HeaderMap, Method};
 
 use crate::domain::nearest;
 use crate::gateway::dashboard;
@@ -91,21 +91,25 @@ fn build() -> Router {
         .route("/api/v1/events", any(events::events))
         .route("/ws", any(socket::no_upgrade))
         .route("/metrics", any(metrics::metrics))
-        .route("/healthz", any(|request: Request| looked_at(request, |_| health::lives())))
-        .route("/readyz", any(|request: Request| looked_at(request, health::is_ready)))
+        .route("/healthz", any(|request: Request| looked_at(request, |_, _| health::lives())))
+        .route("/readyz", any(|request: Request| looked_at(request, |came, _| health::is_ready(came))))
         .route("/problems/{slug}", get(health::about).fallback(look_only))
-        .route(&format!("{BASE}/openapi.json"), any(|request: Request| looked_at(request, |_| openapi::document())))
-        .route(&format!("{BASE}/docs"), any(|request: Request| looked_at(request, |_| docs::page())))
+        .route(
+            &format!("{BASE}/openapi.json"),
+            any(|request: Request| looked_at(request, |_, headers| openapi::document(headers))),
+        )
+        .route(&format!("{BASE}/docs"), any(|request: Request| looked_at(request, |_, _| docs::page())))
         .route(&format!("{BASE}/docs/{{file}}"), get(docs::file).fallback(look_only))
         .fallback(nothing)
 }
 
 /// Of a path that is only looked at.
-async fn looked_at(mut request: Request, give: fn(&Came) -> Response) -> Response {
+async fn looked_at(mut request: Request, give: fn(&Came, &HeaderMap) -> Response) -> Response {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return not_allowed("GET, HEAD, OPTIONS");
     }
-    give(&came(&mut request))
+    let came = came(&mut request);
+    give(&came, request.headers())
 }
 
 /// Of a path that is only looked at, and asked for something else.

@@ -218,28 +218,31 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// What a verb gave. What was looked at has a tag, by which a client that has it already is spared the rest.
+/// What a verb gave.
 fn given(answer: RawJson, is_look: bool, headers: &HeaderMap, is_head: bool) -> Response {
-    let text = answer.into_string();
-    let mut response = Response::new(Body::empty());
     if is_look {
-        let tag = tag(&text);
-        let is_known = headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| {
-            known
-                .split(',')
-                .map(str::trim)
-                .any(|known| known == "*" || without_weakness(known) == without_weakness(&tag))
-        });
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            response.headers_mut().insert(ETAG, tag);
-        }
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        if is_known {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return response;
-        }
-    } else {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return tagged(answer.into_string(), headers, is_head);
+    }
+    let mut response = Response::new(Body::from(answer.into_string()));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// JSON that was looked at. It has a tag, by which a client that has it already is spared the rest.
+pub(super) fn tagged(text: String, headers: &HeaderMap, is_head: bool) -> Response {
+    let tag = tag(&text);
+    let is_known = headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| {
+        known.split(',').map(str::trim).any(|known| known == "*" || without_weakness(known) == without_weakness(&tag))
+    });
+    let mut response = Response::new(Body::empty());
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
     }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if is_head {

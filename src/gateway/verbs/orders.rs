@@ -17,23 +17,26 @@ pub(super) struct Ordered {
     servers: Vec<Acted>,
 }
 
-impl From<Order> for Selection {
-    fn from(order: Order) -> Self {
-        let servers = order.servers.into_iter().flatten().chain(order.server).collect();
-        Self { servers, groups: order.groups.unwrap_or_default(), all: order.all.unwrap_or(false) }
+/// Which servers are meant. Over a network all of them are meant only by who says so.
+fn selection(order: Order) -> Result<Selection, Fault> {
+    let servers: Vec<String> = order.servers.into_iter().flatten().chain(order.server).collect();
+    let (groups, all) = (order.groups.unwrap_or_default(), order.all.unwrap_or(false));
+    if servers.is_empty() && groups.is_empty() && !all {
+        return Err(Fault::invalid_at("", "say which servers: `servers`, `groups`, or `all`: true"));
     }
+    Ok(Selection { servers, groups, all })
 }
 
 pub(super) async fn start(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.start_servers(asked.cx, &input.into()).await? })
+    Ok(Ordered { servers: verbs.operations.start_servers(asked.cx, &selection(input)?).await? })
 }
 
 pub(super) async fn stop(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.stop_servers(asked.cx, &input.into()).await? })
+    Ok(Ordered { servers: verbs.operations.stop_servers(asked.cx, &selection(input)?).await? })
 }
 
 pub(super) async fn restart(verbs: &Verbs, asked: Asked<'_>, input: Order) -> Result<Ordered, Fault> {
-    Ok(Ordered { servers: verbs.operations.restart_servers(asked.cx, &input.into()).await? })
+    Ok(Ordered { servers: verbs.operations.restart_servers(asked.cx, &selection(input)?).await? })
 }
 
 pub(super) async fn quarantine(verbs: &Verbs, asked: Asked<'_>, input: Quarantine) -> Result<Acted, Fault> {

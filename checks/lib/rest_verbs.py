@@ -276,17 +276,18 @@ def history(api):
 
 
 def audited(api):
+    wanted = ["restart", "quarantine", "stop", "reload", "call"]
     end = time.monotonic() + 5
-    while True:
+    while True:  # Entries are written behind a queue.
         entries = api.get("/audit?limit=500").json["entries"]
         actions = {entry["action"] for entry in entries}
-        if len(actions) > 2 or time.monotonic() > end:
+        lacking = [word for word in wanted if not any(word in action for action in actions)]
+        if not lacking or time.monotonic() > end:
             break
         time.sleep(0.1)
     numbers = [entry["seq"] for entry in entries]
     if numbers != sorted(numbers, reverse=True) or len(set(numbers)) != len(numbers):
         return "not newest first, or numbers twice"
-    lacking = [word for word in ["restart", "quarantine", "stop", "reload", "call"] if not any(word in action for action in actions)]
     if lacking:
         return f"{lacking} is not in {sorted(actions)}"
     return "a parameter's text is in it" if "rowanberry" in json.dumps(entries) else None

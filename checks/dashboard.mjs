@@ -10,11 +10,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Browser } from './lib/browser.mjs';
+import * as day from './lib/dashboard_day.mjs';
 import * as hostile from './lib/dashboard_hostile.mjs';
 import * as pages from './lib/dashboard_pages.mjs';
 import * as reading from './lib/dashboard_reading.mjs';
 import * as servers from './lib/dashboard_servers.mjs';
-import { binary, chatty, defaultCache, demo, environment, installed, Serving, sleep, Verdicts } from './lib/serving.mjs';
+import { binary, chatty, defaultCache, demo, environment, installed, Serving, Verdicts } from './lib/serving.mjs';
 
 const GROUPS = ['servers', 'pages', 'hostile', 'reading', 'keys'];
 const ODD_NAME = '<b>a/b?c=d&e#f</b> ü';
@@ -116,26 +117,12 @@ try {
   }
   if (values.screenshots !== undefined) {
     verdicts.section('Pictures');
-    const world = Object.fromEntries(['clock', 'design', 'maths', 'notes', 'tables', 'text', 'units'].map((kind) => [kind, demo(mcporch, kind)]));
-    await serve('pictures', { ...world, ...realServers(), billing: { command: '/opt/billing/server' } }, [], async (serving) => {
-      await live(serving);
-      await reading.pictures(verdicts, browser, serving, resolve(values.screenshots));
-    });
+    await serve('pictures', { ...day.servers(mcporch, work), ...realServers() }, [], (serving) =>
+      day.during(serving, () => reading.pictures(verdicts, browser, serving, resolve(values.screenshots))),
+    );
   }
 } finally {
   await browser.close();
-}
-
-/** A minute of an ordinary day, so that the pictures have something to show. */
-async function live(serving) {
-  for (const name of ['clock', 'notes', 'text', 'maths', 'filesystem', 'memory']) await serving.order(name, 'start').catch(() => undefined);
-  await serving.order('billing', 'start').catch(() => undefined);
-  const requests = ['what time is it in Tokyo', 'convert 3 miles to kilometres', 'what is 12 times 7', 'count the words in this text', 'make a logo'];
-  for (let turn = 0; turn < 25; turn += 1) {
-    await serving.ask('POST', '/execute', { request: requests[turn % requests.length] });
-    if (turn % 5 === 0) await serving.call('notes.create_note', { title: `note ${turn}`, text: 'cloudberries' }).catch(() => undefined);
-    await sleep(700 + (turn % 4) * 300);
-  }
 }
 
 const status = verdicts.end();

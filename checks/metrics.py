@@ -35,6 +35,7 @@ from websocket import WebSocket  # noqa: E402
 OPS = gateway.HERE.parent.parent / "ops"
 UP_S_MAX = 30
 SCRAPES_S = 8
+MEASURED_S_MAX = 20
 # Labels whose values come from outside must not make the number of series grow without end.
 SERIES_MAX = 3000
 # What every Prometheus knows of a target by itself.
@@ -121,7 +122,7 @@ def cases(verdicts, serving, api, prometheus, ops, work, key_file):
         verdicts.check(f"promtool check config {path.name}", lambda path=path: tool([promtool, "check", "config", "--syntax-only", str(path)]))
     expressions = {path: expressions_of(path) for path in rules + boards}
     for path, found in expressions.items():
-        verdicts.check(f"{path.name}: every metric of its {len(found)} expressions is given", lambda path=path, found=found: unknown(found, names, path))
+        verdicts.check(f"{path.name}: every metric of its {len(found)} expressions is given", lambda path=path, found=found: unknown(found, api, path))
     verdicts.section("A real Prometheus")
     if configs:
         verdicts.whole("Prometheus", lambda: with_prometheus(verdicts, serving, api, prometheus, own_config(configs[0], serving, rules, work, key_file), expressions, work))
@@ -255,12 +256,16 @@ def metrics_in(expression):
     return {word for word in words if word.lower() not in PROMQL and word not in ("label_values", "query_result")}
 
 
-def unknown(expressions, names, path):
+def unknown(expressions, api, path):
+    """What the processes of servers use is looked at now and then, so it may take a moment to be there."""
     records = set(re.findall(r"record: *(\S+)", path.read_text()))
     used = set().union(*[metrics_in(expression) for expression in expressions]) if expressions else set()
     if not used:
         return "it names none"
-    return sorted(used - names - OWN - records) or None
+    end = time.monotonic() + MEASURED_S_MAX
+    while (lacking := used - names_of(scrape(api)) - OWN - records) and time.monotonic() < end:
+        time.sleep(0.5)
+    return sorted(lacking) or None
 
 
 def free_port():

@@ -118,7 +118,7 @@ def main():
 
 def rest(verdicts, serving, *_):
     api = Api(serving.url)
-    rows = [["started", serving.memory_kib()]]
+    rows = [["started", *memory(serving)]]
     page = api.ask("GET", "/", headers={"Accept": "text/html"}).body.decode()
     for asset in [part.split('"')[0] for part in page.split('="/assets/')[1:]]:
         api.ask("GET", f"/assets/{asset}", headers={"Accept": "*/*"})
@@ -127,16 +127,20 @@ def rest(verdicts, serving, *_):
     api.ask("GET", "/metrics", headers={"Accept": "*/*"})
     with contextlib.suppress(sse.Refused), sse.Events(serving.url) as stream:
         list(stream.events(2))
-    rows.append(["dashboard opened", serving.memory_kib()])
+    rows.append(["dashboard opened", *memory(serving)])
     time.sleep(REST_S)
     at_rest = serving.memory_kib()
-    rows.append([f"{REST_S} s later", at_rest])
+    rows.append([f"{REST_S} s later", *memory(serving)])
     api.post("/find", {"query": "send back a text"})
     api.post("/call", {"tool": "bench.echo_0", "params": {"text": "x"}})
-    rows.append(["after a find and a call", serving.memory_kib()])
-    gateway.print_table(["`mcporch serve`", "KiB"], rows)
+    rows.append(["after a find and a call", *memory(serving)])
+    gateway.print_table(["`mcporch serve`", "KiB", "private"], rows)
     limit = IDLE_BYTES_MAX // 1024
     verdicts.check(f"at rest at most {limit} KiB", lambda: f"{at_rest} KiB" if at_rest > limit else None)
+
+
+def memory(serving):
+    return serving.memory_kib(), serving.memory_kib("RssAnon")
 
 
 # --- Speed ------------------------------------------------------------------------------------------------------------

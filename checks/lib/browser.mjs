@@ -16,6 +16,8 @@ export class Browser {
     mine.browser = await chromium.launch({
       executablePath: existsSync(PROGRAM) ? PROGRAM : units.chromium,
       chromiumSandbox: process.getuid?.() !== 0,
+      // As people see it: with the bars that the pages leave room for.
+      ignoreDefaultArgs: ['--hide-scrollbars'],
       args: ['--disable-gpu', '--disable-dev-shm-usage', '--js-flags=--expose-gc'],
     });
     mine.sins = [];

@@ -115,7 +115,7 @@ async function tryTool(page, serving) {
   await form.getByRole('group', { name: /^labels/ }).getByRole('button', { name: 'Add' }).click();
   await form.getByRole('group', { name: /^labels/ }).getByLabel(/^1/).fill('ripe');
   await form.getByRole('button', { name: /^Run/ }).click();
-  const told = await form.getByRole('region', { name: 'Block 1 of the result' }).innerText();
+  const told = await form.getByLabel('Block 1 of the result').innerText();
   const wanted = { count: 7, fresh: true, labels: ['ripe'], name: 'Anna & <b>Bob</b>', size: 'large', weight: 1.5 };
   const found = JSON.parse(told);
   return JSON.stringify(found) === JSON.stringify(wanted) ? undefined : `sent ${told}`;

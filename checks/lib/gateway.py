@@ -121,10 +121,10 @@ class Serving:
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
 
-    def memory_kib(self):
-        """Resident memory of the serving process, without its children."""
+    def memory_kib(self, what="VmRSS"):
+        """Resident memory of the serving process, without its children; `RssAnon` is what it has for itself alone."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+        return int(re.search(rf"{what}:\s+(\d+)", status).group(1))
 
     def __exit__(self, *_):
         if self.process.poll() is None:

@@ -46,7 +46,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use crate::supervisor::{SubscribedAt, Told};
+pub use crate::supervisor::{ServerState, SubscribedAt, Told};
 pub use advice::Advice;
 pub use ask_params::{Form, Reply, accept, form, missing, reply};
 pub use call_tool::CallInput;

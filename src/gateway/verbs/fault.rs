@@ -33,6 +33,8 @@ pub enum FaultKind {
     NotAcceptable,
     /// The request did not come in time.
     Timeout,
+    /// The server was stopped, put in quarantine or refused: the operator's word, no failure.
+    ServerOff,
     /// The request is too long.
     TooLarge,
     /// The body is not JSON.
@@ -51,7 +53,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them, by status.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidInput,
         Self::KeyNeeded,
         Self::KeyUnknown,
@@ -63,6 +65,7 @@ impl FaultKind {
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Timeout,
+        Self::ServerOff,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::TooManyRequests,
@@ -103,6 +106,7 @@ impl FaultKind {
             Self::MethodNotAllowed => ("method-not-allowed", 405, "The address takes other methods"),
             Self::NotAcceptable => ("not-acceptable", 406, "There is no answer of a kind that is accepted"),
             Self::Timeout => ("timeout", 408, "The request did not come in time"),
+            Self::ServerOff => ("server-off", 409, "The server is out of use"),
             Self::TooLarge => ("too-large", 413, "The request is too long"),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
             Self::TooManyRequests => ("too-many-requests", 429, "Too much at once"),

@@ -9,7 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ServerName;
-use crate::monitor::{Monitor, ServerSample, Topic};
+use crate::isolation::give_program_back;
+use crate::monitor::{Monitor, ServerSample, Topic, process_use};
 use crate::operations::Operations;
 use crate::supervisor::{InstanceStatus, Pool, ServerState, ServerStatus};
 
@@ -17,6 +18,10 @@ use super::now_ms;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Without a call for so long, the program's own pages are given back: the weights of the encoder and code that was needed once.
+const RESTS_AFTER: Duration = Duration::from_secs(5);
+/// Growth since the last time that makes it worth a look through our mappings, in bytes: a fifth of the weights.
+const WORTH_BYTES: u64 = 5_000_000;
 /// After news of a server, before it is looked at: its state is shown a moment after it is told, and news come in groups.
 const NEWS_SETTLE: Duration = Duration::from_millis(30);
 
@@ -33,7 +38,7 @@ pub(super) async fn watch(app: Arc<super::App>, stop: CancellationToken) {
 }
 
 async fn look(monitor: &Monitor, pool: &Pool, news: &Notify) {
-    let mut seen = Seen::default();
+    let (mut seen, mut rest) = (Seen::default(), Rest::default());
     // In the middle of seconds, so that a look that is a little early or late is still in its own.
     let into_second = u64::try_from(now_ms().rem_euclid(1000)).unwrap_or(0);
     let first = Instant::now() + Duration::from_millis((1500 - into_second) % 1000);
@@ -56,6 +61,7 @@ async fn look(monitor: &Monitor, pool: &Pool, news: &Notify) {
         if is_tick {
             let samples: Vec<ServerSample<'_>> = servers.iter().map(sample).collect();
             monitor.sample(&samples);
+            rest.look(monitor, &samples);
         }
         seen.tell(monitor, &servers);
     }
@@ -88,6 +94,35 @@ fn sample(server: &ServerStatus) -> ServerSample<'_> {
         in_flight: server.in_flight,
         waiting: server.waiting,
         instances: server.instances.iter().filter(takes_calls).count(),
+    }
+}
+
+/// Whether mcporch rests, and what it kept when it did last.
+#[derive(Default)]
+struct Rest {
+    calls: u64,
+    since: Option<Instant>,
+    kept_bytes: u64,
+}
+
+impl Rest {
+    /// Gives pages back once nobody has called for a while and enough of them are there. What is needed again comes from the system's
+    /// cache of files, in a millisecond for all of it.
+    fn look(&mut self, monitor: &Monitor, samples: &[ServerSample<'_>]) {
+        let calls = monitor.totals().calls;
+        if calls != self.calls || samples.iter().any(|server| server.in_flight > 0) {
+            *self = Self { calls, since: None, ..*self };
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() < RESTS_AFTER {
+            return;
+        }
+        self.since = None;
+        let memory_bytes = || process_use().map_or(0, |now| now.memory_bytes);
+        if memory_bytes() > self.kept_bytes + WORTH_BYTES {
+            give_program_back();
+            self.kept_bytes = memory_bytes();
+        }
     }
 }
 

@@ -40,10 +40,10 @@ use seconds::Recent;
 use store::Store;
 use tick::Rates;
 
-/// How long calls are gathered before they are told as events, so that a thousand a second wake a dashboard ten times.
-const TELL_CALLS_EVERY: Duration = Duration::from_millis(100);
-/// Of the calls gathered so many of the newest are told; the others are counted. A guess: 200 a second are more than anybody reads.
-const CALLS_TOLD_MAX: usize = 20;
+/// How long calls are gathered before they are told as events, so that a thousand a second wake a dashboard four times.
+const TELL_CALLS_EVERY: Duration = Duration::from_millis(250);
+/// Of the calls gathered so many of the newest are told; the others are counted. A guess: 40 a second are more than anybody reads.
+const CALLS_TOLD_MAX: usize = 10;
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -150,10 +150,6 @@ impl Monitor {
     /// Follows what happens from now on; all topics, so a reader leaves out those that it does not want.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        if !self.bus.has_readers() {
-            // What ended before is in the list of calls.
-            self.told.store(self.kept().last(), Ordering::Relaxed);
-        }
         self.bus.subscribe()
     }
 
@@ -333,8 +329,15 @@ impl Monitor {
 impl Observer for Monitor {
     fn ended(&self, ended: &Ended<'_>) {
         self.figures.count(ended);
-        self.kept().push(ended, (self.limits.now_ms)());
-        if self.bus.has_readers() && !self.has_new_calls.swap(true, Ordering::Relaxed) {
+        let last = {
+            let mut kept = self.kept();
+            kept.push(ended, (self.limits.now_ms)());
+            kept.last()
+        };
+        if !self.bus.has_readers_of_calls() {
+            // Whoever comes later finds it in the list of calls.
+            self.told.store(last, Ordering::Relaxed);
+        } else if !self.has_new_calls.swap(true, Ordering::Relaxed) {
             self.new_calls.notify_one();
         }
     }

@@ -103,6 +103,9 @@ impl Watcher {
         } else if self.subscription.is_none() {
             self.subscription = self.events.monitor.as_ref().map(|monitor| monitor.subscribe());
         }
+        if let Some(subscription) = &mut self.subscription {
+            subscription.follow_calls(self.topics.has(Topic::Call));
+        }
         let Some(feeds) = self.events.logs.as_ref().filter(|_| !self.topics.logs.is_empty()) else {
             self.logs = None;
             return;

@@ -203,6 +203,8 @@ pub async fn listen(service: Arc<Service>, listener: TcpListener) {
         match accepted {
             Ok((stream, from)) => match service.places.clone().try_acquire_owned() {
                 Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, (from, is_local), place))),
+                // A client who wants TLS would take it for a broken handshake.
+                Err(_) if service.access.tls.is_some() => {}
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },
             Err(fault) => {

@@ -16,6 +16,7 @@ mod headers;
 mod legacy;
 mod listed_keys;
 mod modern;
+mod patient;
 mod post;
 mod refusal;
 mod request;

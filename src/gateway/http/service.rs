@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,15 +22,16 @@ use tokio_util::task::TaskTracker;
 use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
 use crate::gateway::verbs::Verbs;
-use crate::gateway::watch::Events;
+use crate::gateway::watch::{Events, StillAllowed};
 use crate::gateway::ws;
 use crate::monitor::Present;
 
-use super::Access;
+use super::access::{Access, shown_key};
 use super::answer::{Reply, busy};
 use super::modern::Nowhere;
 use super::request::{self, Ends};
 use super::session::{self, Session, Sessions};
+use super::patient::Patient;
 use super::stream::Stream;
 
 /// Before the next try when the system has no descriptors left.
@@ -166,6 +167,15 @@ impl Service {
         )
     }
 
+    /// Looks from time to time whether the key in these headers is still good; `None` when there is none.
+    pub(in crate::gateway) fn still_allowed(self: &Arc<Self>, headers: &HeaderMap, from: IpAddr) -> Option<StillAllowed> {
+        let key: Box<str> = shown_key(headers).ok().flatten()?.into();
+        let service = Arc::downgrade(self);
+        Some(StillAllowed::new(move || {
+            service.upgrade().is_some_and(|service| service.access.still_holds(&key, from).is_ok())
+        }))
+    }
+
     /// Ends a session that was taken out of the list, behind.
     pub(super) fn end_session(&self, session: Arc<Session>) {
         self.tasks.spawn(session::end(Arc::downgrade(&self.front), session));
@@ -225,6 +235,7 @@ async fn serve(
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let ends = Ends { here: here.ip(), from: from.ip(), is_local };
     let Some(stream) = greeted(&service, stream).await else { return };
+    let stream = Patient::new(stream, service.limits.idle_timeout);
     let present = service.events.monitor.as_ref().map(|monitor| monitor.connection());
     let place = Place(Arc::new((place, present)));
     let answering = {

@@ -35,6 +35,6 @@ pub(in crate::gateway) use headers::{Accepts, is_json};
 pub use listed_keys::ListedKeys;
 pub(in crate::gateway) use refusal::Refusal;
 pub(in crate::gateway) use request::Ends;
-pub(in crate::gateway) use service::Place;
+pub(in crate::gateway) use service::{Counted, Place};
 pub use service::{Limits, Service, listen};
 pub use tls::Tls;

@@ -21,17 +21,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
-use crate::gateway::verbs::Verbs;
+use crate::gateway::verbs::{Fault, FaultKind, Verbs};
 use crate::gateway::watch::{Events, StillAllowed};
 use crate::gateway::ws;
 use crate::monitor::Present;
 
-use super::access::{Access, shown_key};
+use super::access::{Access, Visitor, shown_key};
 use super::answer::{Reply, busy};
 use super::modern::Nowhere;
+use super::patient::Patient;
 use super::request::{self, Ends};
 use super::session::{self, Session, Sessions};
-use super::patient::Patient;
 use super::stream::Stream;
 
 /// Before the next try when the system has no descriptors left.
@@ -160,15 +160,33 @@ impl Service {
     }
 
     pub(super) fn too_many_streams(&self) -> Response<Reply> {
+        busy(StatusCode::TOO_MANY_REQUESTS, &self.too_many_streams_text())
+    }
+
+    fn too_many_streams_text(&self) -> String {
         let max = self.limits.streams_per_client_max;
-        busy(
-            StatusCode::TOO_MANY_REQUESTS,
-            &format!("{max} streams of this client are open (http.streams_per_client_max)"),
-        )
+        format!("{max} streams of this client are open (http.streams_per_client_max)")
+    }
+
+    /// One more stream of somebody with a key, for as long as what is given lives. Of who needs none, none are counted: he is the user
+    /// himself, with as many pages and programs as he opens.
+    ///
+    /// # Errors
+    /// When he has as many as one may have.
+    pub(in crate::gateway) fn count_watcher(&self, visitor: &Visitor) -> Result<Option<Counted>, Fault> {
+        if !visitor.has_key {
+            return Ok(None);
+        }
+        let counted = self.count_stream(&visitor.who, visitor.from).map(Some);
+        counted.ok_or_else(|| Fault::new(FaultKind::TooManyRequests, self.too_many_streams_text()))
     }
 
     /// Looks from time to time whether the key in these headers is still good; `None` when there is none.
-    pub(in crate::gateway) fn still_allowed(self: &Arc<Self>, headers: &HeaderMap, from: IpAddr) -> Option<StillAllowed> {
+    pub(in crate::gateway) fn still_allowed(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        from: IpAddr,
+    ) -> Option<StillAllowed> {
         let key: Box<str> = shown_key(headers).ok().flatten()?.into();
         let service = Arc::downgrade(self);
         Some(StillAllowed::new(move || {
@@ -183,7 +201,7 @@ impl Service {
 }
 
 /// An open stream, for as long as this lives.
-pub(super) struct Counted {
+pub(in crate::gateway) struct Counted {
     streams: OpenStreams,
     key: (Arc<str>, IpAddr),
 }

@@ -36,9 +36,13 @@ pub(super) async fn events(mut request: Request) -> Response {
         Err(fault) => return Problem(fault).into_response(),
     };
     let service = came.service.clone();
+    let counted = match service.count_watcher(visitor) {
+        Ok(counted) => counted,
+        Err(fault) => return Problem(fault).into_response(),
+    };
     let allowed = service.still_allowed(request.headers(), came.ends.from);
     let keep_alive = service.limits.keep_alive;
-    let body = EventBody::new(service.events.clone(), topics, keep_alive, &service.stop, allowed);
+    let body = EventBody::new(service.events.clone(), topics, keep_alive, &service.stop, allowed).counted(counted);
     headed(Body::new(body))
 }
 

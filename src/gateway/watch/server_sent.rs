@@ -10,6 +10,8 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::gateway::http::Counted;
+
 use super::{Events, GATHERED_FOR, StillAllowed, Told, Topics, Watcher};
 
 /// What is said first: how long a browser waits before it comes back, in milliseconds. A guess: a restart of ours takes as long.
@@ -33,6 +35,8 @@ pub(in crate::gateway) struct EventBody {
     over: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the reader may still hear it; `None` where he needs no key.
     allowed: Option<StillAllowed>,
+    /// Its place among the streams of its reader.
+    held_place: Option<Counted>,
     waiting: String,
 }
 
@@ -62,8 +66,15 @@ impl EventBody {
             quiet: Box::pin(tokio::time::sleep(Duration::ZERO)),
             over: Box::pin(over.clone().cancelled_owned()),
             allowed,
+            held_place: None,
             waiting: BEGINNING.to_owned(),
         }
+    }
+
+    /// The same, as one of the reader's streams.
+    pub(in crate::gateway) fn counted(mut self, counted: Option<Counted>) -> Self {
+        self.held_place = counted;
+        self
     }
 
     fn write(&mut self, told: &Told) {

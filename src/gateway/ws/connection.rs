@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::domain::{Scope, Surface};
-use crate::gateway::http::{Refusal, Service, Visitor};
+use crate::gateway::http::{Counted, Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
 use crate::gateway::watch::{GATHERED_FOR, Told, Topics, Watcher};
 use crate::monitor::Present;
@@ -57,6 +57,8 @@ pub(super) struct Connection<S> {
     goodbye_since: Option<Instant>,
     /// The goodbye was written.
     is_over: bool,
+    /// His place among the streams of one client.
+    counted: Option<Counted>,
     _present: Option<Present>,
 }
 
@@ -80,8 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(
         service: Arc<Service>,
         stream: S,
-        visitor: Option<Visitor>,
-        key: Option<Box<str>>,
+        (visitor, key, counted): (Option<Visitor>, Option<Box<str>>, Option<Counted>),
         from: IpAddr,
     ) -> Self {
         let settings = &service.limits.sockets;
@@ -108,17 +109,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_draining: false,
             goodbye_since: None,
             is_over: false,
+            counted: None,
             _present: service.front.present(Surface::Ws),
             service,
         };
         if let Some(visitor) = visitor {
-            connection.let_in(visitor);
+            connection.let_in(visitor, counted);
         }
         connection
     }
 
     /// From now on he may what this visitor may.
-    pub(super) fn let_in(&mut self, visitor: Visitor) {
+    pub(super) fn let_in(&mut self, visitor: Visitor, counted: Option<Counted>) {
+        self.counted = counted;
         self.caller = Some(Arc::new(Caller {
             principal: visitor.who.clone(),
             scope: visitor.scope,

@@ -246,6 +246,10 @@ fn who_sends_too_much_or_what_is_no_message_is_sent_away() {
     assert_eq!(long.next()["error"]["code"], "invalid-input");
     long.socket.send(Message::text("x".repeat(65_537))).unwrap();
     assert_eq!(long.closed(), 1009);
+    // What he sends meanwhile does not tear down what he is told.
+    let mut longer = Client::connect(&served, "/ws");
+    longer.socket.send(Message::text("x".repeat(8_000_000))).unwrap();
+    assert_eq!(longer.closed(), 1009);
     let mut raw = Client::connect(&served, "/ws");
     raw.socket.get_mut().write_all(&[0x81, 0x02, b'{', b'}']).unwrap();
     assert_eq!(raw.closed(), 1002);
@@ -268,6 +272,34 @@ fn who_does_not_answer_pings_is_let_go() {
     stream.read_to_end(&mut all).unwrap();
     assert_eq!(all[..4], [0x89, 0, 0x89, 0]);
     assert_eq!((all[4], u16::from_be_bytes([all[6], all[7]])), (0x88, 1001));
+}
+
+#[test]
+fn who_waits_for_his_turn_is_not_taken_to_be_gone() {
+    let served = Served::start(&home().set("websocket.ping_s=1").set("websocket.in_flight_max=1"), &[]);
+    let mut client = Client::connect(&served, "/ws");
+    client.send(&json!({"method": "mis.slow_task", "params": {"seconds": 4}}));
+    client.send(&echo("second"));
+    client.send(&echo("third"));
+    assert!(client.next()["result"].is_string());
+    assert_eq!((client.next(), client.next()), (json!({"result": "second"}), json!({"result": "third"})));
+}
+
+#[test]
+fn one_key_has_so_many_open_streams() {
+    let home = home().set("http.streams_per_client_max=1");
+    let keys = home.file("keys");
+    std::fs::write(&keys, "ann:0123456789abcdef\n").unwrap();
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let served = Served::start(&home, &["--bearer-key-file", keys.to_str().unwrap()]);
+    let open = || Client::with(&served, "/ws", &[("authorization", "Bearer 0123456789abcdef")]);
+    let first = open().unwrap();
+    assert_eq!(open().err(), Some(429));
+    let mut late = Client::connect(&served, "/ws");
+    let auth = json!({"id": 1, "method": "auth", "params": {"key": "0123456789abcdef"}});
+    assert_eq!(late.ask(&auth)["error"]["code"], "too-many-requests");
+    drop(first);
+    wait_for("the place to be free", || late.ask(&auth).get("result").map(drop));
 }
 
 #[test]
@@ -310,6 +342,13 @@ fn a_key_is_shown_in_a_header_or_in_the_first_message() {
     let forbidden = bob.ask(&json!({"id": 5, "method": "subscribe", "params": {"topics": ["audit"]}}));
     assert_eq!(forbidden["error"]["code"], "scope-too-small", "{forbidden}");
 
+    // Before a key there is not much to be said.
+    let mut stranger = Client::connect(&served, "/ws");
+    stranger.socket.send(Message::text("x".repeat(5000))).unwrap();
+    assert_eq!(stranger.closed(), 1009);
+    let mut listener = header("Bearer 0123456789abcdef").unwrap();
+    listener.ask(&json!({"id": 1, "method": "subscribe", "params": {"topics": ["catalog"]}}));
+
     // Who shows none is not waited for.
     assert_eq!(Client::connect(&served, "/ws").closed(), 1008);
     // Who has lost his is not served on.
@@ -318,6 +357,7 @@ fn a_key_is_shown_in_a_header_or_in_the_first_message() {
     let last = ann.ask(&echo("once more"));
     assert_eq!(last["error"]["code"], "key-unknown", "{last}");
     assert_eq!(ann.closed(), 1008);
+    assert_eq!(listener.closed(), 1008);
     assert_eq!(bob.ask(&echo("bob is")), json!({"result": "bob is"}));
 }
 

@@ -204,25 +204,34 @@ impl Access {
     /// # Errors
     /// When it is none, or none any more, or too many were wrong from that address.
     pub(in crate::gateway) fn holder(&self, shown: &str, from: IpAddr) -> Result<Visitor, Refusal> {
-        let visitor = |who, scope| Ok(Visitor { who, scope, from, has_key: true });
         let network = network(from);
-        if keys::is_key(shown) {
-            match self.ring.check(shown, Moment((self.now)())) {
-                Verdict::Known(Holder { name, scope }) => return visitor(name, scope),
-                Verdict::Expired => return Err(Refusal::Expired),
-                Verdict::Unknown => {}
-            }
-        } else if let Some(listed) = &self.listed {
-            // Somebody has thought of these, so they might be guessed: then not even a right one is looked at for a while. Ours
-            // cannot be, so that nobody is kept out by what others at his address do.
-            if let Some(wait) = self.wrong_keys.0.wait(&network) {
-                return Err(Refusal::Guessing(wait));
-            }
-            if let Some(who) = listed.owner(shown) {
-                return visitor(who, Scope::Caller);
-            }
+        // Somebody has thought of the listed ones, so they might be guessed: then not even a right one is looked at for a while.
+        // Ours cannot be, so that nobody is kept out by what others at his address do.
+        if self.listed.is_some()
+            && !keys::is_key(shown)
+            && let Some(wait) = self.wrong_keys.0.wait(&network)
+        {
+            return Err(Refusal::Guessing(wait));
         }
-        self.wrong_keys.0.take(network).map_err(Refusal::Guessing).and(Err(Refusal::Key))
+        let known = self.known(shown, from);
+        if known == Err(Refusal::Key) {
+            self.wrong_keys.0.take(network).map_err(Refusal::Guessing)?;
+        }
+        known
+    }
+
+    /// The same, however many were wrong: of a key that nobody tries to guess, since it was good before.
+    fn known(&self, shown: &str, from: IpAddr) -> Result<Visitor, Refusal> {
+        let visitor = |who, scope| Ok(Visitor { who, scope, from, has_key: true });
+        if keys::is_key(shown) {
+            return match self.ring.check(shown, Moment((self.now)())) {
+                Verdict::Known(Holder { name, scope }) => visitor(name, scope),
+                Verdict::Expired => Err(Refusal::Expired),
+                Verdict::Unknown => Err(Refusal::Key),
+            };
+        }
+        let owner = self.listed.as_ref().and_then(|listed| listed.owner(shown));
+        owner.map_or(Err(Refusal::Key), |who| visitor(who, Scope::Caller))
     }
 
     /// Whether a key that was good is so still: of connections that stay open.
@@ -230,10 +239,7 @@ impl Access {
     /// # Errors
     /// When it is none any more. What others at his address try does not count against him.
     pub(in crate::gateway) fn still_holds(&self, shown: &str, from: IpAddr) -> Result<(), Refusal> {
-        match self.holder(shown, from) {
-            Err(refusal @ (Refusal::Key | Refusal::Expired)) => Err(refusal),
-            _ => Ok(()),
-        }
+        self.known(shown, from).map(drop)
     }
 
     /// Counts one more request, or one more message, of him.

@@ -158,6 +158,22 @@ async fn who_guesses_waits_and_keeps_no_holder_of_a_made_key_out() {
     check(bob, "2001:db8::1", "bob caller");
 }
 
+#[tokio::test]
+async fn a_key_that_was_taken_back_is_no_longer_good_whatever_else_is_tried() {
+    let mut doors = Doors::new();
+    let ann = doors.key("ann", Scope::Admin, None);
+    let from: IpAddr = "192.0.2.1".parse().unwrap();
+    let file = KeyFile::at(doors.folder.path().join("keys.json"));
+    for _ in 0..super::WRONG_KEYS_BURST + 5 {
+        let _refused = doors.access.holder("mo_no_no", from);
+    }
+    assert!(matches!(doors.access.holder("mo_no_no", from), Err(Refusal::Guessing(_))));
+    assert_eq!(doors.access.still_holds(&ann, from), Ok(()));
+    file.revoke("ann").unwrap();
+    doors.access.ring = Arc::new(KeyRing::open(file).unwrap());
+    assert_eq!(doors.access.still_holds(&ann, from), Err(Refusal::Key));
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_key_and_each_address_may_come_so_often() {
     let mut doors = Doors::new();

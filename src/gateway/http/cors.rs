@@ -38,5 +38,6 @@ pub(super) fn open(response: &mut Response<Reply>, origin: HeaderValue) {
     let told = response.headers_mut();
     told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     told.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    told.insert(VARY, HeaderValue::from_static("origin"));
+    // Beside what it says already: the files of the dashboard differ by encoding, too.
+    told.append(VARY, HeaderValue::from_static("origin"));
 }

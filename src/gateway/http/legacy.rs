@@ -146,7 +146,8 @@ pub(super) fn listen(service: &Arc<Service>, sender: &Sender, headers: &HeaderMa
     let known = after.and_then(|(number, seq)| Some((session.stream(number)?, Some(seq))));
     let (stream, after) = known.unwrap_or_else(|| (session.general().clone(), None));
     let held: Vec<Held> = vec![Box::new(counted)];
-    answer::stream(Attached::new(stream, after, service.limits.keep_alive, &service.end, held))
+    let attached = Attached::new(stream, after, service.limits.keep_alive, &service.end, held);
+    answer::stream(attached.only(service.still_allowed(headers, sender.from)))
 }
 
 /// Ends a session.

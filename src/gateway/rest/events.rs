@@ -7,7 +7,6 @@ use hyper::Method;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::domain::{Scope, ServerName};
-use crate::gateway::http::shown_key;
 use crate::gateway::verbs::{Fault, FaultKind};
 use crate::gateway::watch::{EventBody, Topics, Unknown};
 
@@ -37,13 +36,13 @@ pub(super) async fn events(mut request: Request) -> Response {
         Err(fault) => return Problem(fault).into_response(),
     };
     let service = came.service.clone();
-    let (key, from) = (shown_key(request.headers()).ok().flatten().map(str::to_owned), came.ends.from);
-    let is_allowed = {
-        let service = service.clone();
-        move || key.as_deref().is_none_or(|key| service.access.still_holds(key, from).is_ok())
+    let counted = match service.count_watcher(visitor) {
+        Ok(counted) => counted,
+        Err(fault) => return Problem(fault).into_response(),
     };
+    let allowed = service.still_allowed(request.headers(), came.ends.from);
     let keep_alive = service.limits.keep_alive;
-    let body = EventBody::new(service.events.clone(), topics, keep_alive, &service.stop, Box::new(is_allowed));
+    let body = EventBody::new(service.events.clone(), topics, keep_alive, &service.stop, allowed).counted(counted);
     headed(Body::new(body))
 }
 

@@ -7,14 +7,14 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::domain::Surface;
-use crate::gateway::http::{Ends, Refusal, Reply, Service, Visitor, preflight};
+use crate::gateway::http::{Ends, Refusal, Reply, Service, Visitor, preflight, shown_key};
 use crate::gateway::mcp::CountedCall;
 use crate::gateway::verbs::{Caller, Fault, FaultKind, HttpMethod, RawJson};
 use crate::operations::OpContext;
@@ -90,7 +90,7 @@ pub(in crate::gateway) async fn answer(
 
 /// Who sends a request. A key that is shown must be one everywhere; where none is needed, nobody is asked for it.
 fn visitor(service: &Service, parts: &Parts, ends: Ends) -> Result<Option<Visitor>, Refusal> {
-    if is_open(parts.uri.path()) && !parts.headers.contains_key(AUTHORIZATION) {
+    if is_open(parts.uri.path()) && shown_key(&parts.headers) == Ok(None) {
         return Ok(None);
     }
     service.access.visitor(&parts.headers, ends).map(Some)

@@ -26,8 +26,13 @@ pub(super) fn open(service: &Arc<Service>, mut parts: Parts, visitor: Option<Vis
         Err(Refusal::NoKey) => None,
         Err(refusal) => return refused(refusal),
     };
+    let counted = match visitor.as_ref().map(|visitor| service.count_watcher(visitor)) {
+        Some(Err(fault)) => return Problem(fault).into_response(),
+        Some(Ok(counted)) => counted,
+        None => None,
+    };
     let key = shown_key(&parts.headers).ok().flatten().map(Into::into);
-    match ws::open(service, &mut parts, (visitor, key), ends.from) {
+    match ws::open(service, &mut parts, (visitor, key, counted), ends.from) {
         Ok(headers) => {
             let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
             response.headers_mut().extend(headers);

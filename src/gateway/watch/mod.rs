@@ -4,11 +4,13 @@
 
 mod logs;
 mod server_sent;
+mod still_allowed;
 mod topics;
 mod watcher;
 
 pub use logs::LogFeeds;
 pub(in crate::gateway) use server_sent::EventBody;
+pub(in crate::gateway) use still_allowed::StillAllowed;
 pub(in crate::gateway) use topics::{Topics, Unknown};
 pub(in crate::gateway) use watcher::{Told, Watcher};
 

@@ -37,9 +37,10 @@ pub(super) fn auth<S: AsyncRead + AsyncWrite + Unpin>(
     let Shown { key } = read(params)?;
     let visitor = connection.service.access.holder(&key, connection.from).map_err(fault)?;
     connection.service.access.count(&visitor).map_err(fault)?;
+    let counted = connection.service.count_watcher(&visitor)?;
     let told = json!({"who": visitor.who, "scope": visitor.scope});
     connection.key = Some(key.into());
-    connection.let_in(visitor);
+    connection.let_in(visitor, counted);
     // What he heard before he may not hear any more.
     let scope = connection.scope();
     let heard = connection.watched();

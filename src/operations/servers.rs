@@ -102,9 +102,10 @@ impl Operations {
             cancel: cx.cancel.clone(),
             behind: cx.behind.clone(),
         };
-        let watch = Watch::begin(self, Verb::Relay, cx);
+        let params = CallParams::Raw(&asked.arguments);
+        let watch = Watch::begin(self, Verb::Relay, cx).calling(&asked.server, &asked.tool, params);
         let ended = self.pool.call(&call).await.map_err(Error::from);
-        watch.called(cx, (&asked.server, &asked.tool), CallParams::Raw(&asked.arguments), &ended);
+        watch.called(cx, &ended);
         let outcome = ended?;
         let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;
         Ok(result.to_owned())

@@ -135,6 +135,9 @@ impl App {
             operations.observe_with(monitor.clone());
         }
         let (audit, audit_fault) = care::audit(config, &monitor);
+        if audit_fault.is_some() && settings.audit.required {
+            operations.observe_with(Arc::new(audit::Missing));
+        }
         warnings.extend(audit_fault);
         if let Some(audit) = &audit {
             operations.observe_with(Arc::new(audit.clone()));

@@ -142,7 +142,7 @@ impl Operations {
         if selection.servers.is_empty() && selection.groups.is_empty() && !selection.all {
             names.retain(|name| !self.pool.is_manual(name));
         }
-        let order = Order::begin(self, cx, "server.start", &names);
+        let order = Order::begin(self, cx, "server.start", &names)?;
         let ended = self.pool.start(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -155,7 +155,7 @@ impl Operations {
     /// [`Error::NotFound`].
     pub async fn stop_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let names = chosen(&self.pool.status(), selection)?;
-        let order = Order::begin(self, cx, "server.stop", &names);
+        let order = Order::begin_anyhow(self, cx, "server.stop", &names);
         let ended = self.pool.stop_servers(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -178,7 +178,7 @@ impl Operations {
             let off: Vec<&ServerName> = all.iter().filter(|one| is_off(one)).map(|one| &one.server).collect();
             names.retain(|name| !off.contains(&name));
         }
-        let order = Order::begin(self, cx, "server.restart", &names);
+        let order = Order::begin(self, cx, "server.restart", &names)?;
         let ended = self.pool.restart(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -194,7 +194,7 @@ impl Operations {
         let names = chosen(&self.pool.status(), &selection)?;
         let Some(name) = names.first() else { return Err(nothing_of(server)) };
         let why = if why.trim().is_empty() { "the operator said so" } else { why };
-        let order = Order::begin(self, cx, "server.quarantine", [name]).because(why);
+        let order = Order::begin_anyhow(self, cx, "server.quarantine", [name]).because(why);
         let ended = self.pool.quarantine(name, why).await;
         self.acted(order, vec![(name.clone(), ended)]).pop().ok_or_else(|| nothing_of(server))
     }
@@ -210,7 +210,7 @@ impl Operations {
                 what: "this mcporch reads its configuration once, when it starts".into(),
             });
         };
-        let order = Order::begin(self, cx, "reload", [""]);
+        let order = Order::begin(self, cx, "reload", [""])?;
         let ended = reload().await.map_err(|what| Error::InvalidInput { what });
         order.end(|_| ended.is_ok());
         ended

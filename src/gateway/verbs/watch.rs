@@ -39,7 +39,11 @@ pub(super) async fn history(verbs: &Verbs, _: Asked<'_>, input: History) -> Resu
         // One that is not there is no empty picture.
         verbs.operations.look_at_server(server)?;
     }
-    Ok(monitor.history(input.range.unwrap_or_default(), input.server.as_deref()).await)
+    let measured = monitor.history(input.range.unwrap_or_default(), input.server.as_deref()).await;
+    measured.ok_or_else(|| {
+        let what = "the file of samples does not answer: too many look at once, or the disk is slow";
+        Fault { retry_after_s: Some(5), ..Fault::new(FaultKind::Unavailable, what) }
+    })
 }
 
 pub(super) async fn calls(verbs: &Verbs, _: Asked<'_>, input: Calls) -> Result<CallPage, Fault> {

@@ -202,6 +202,8 @@ impl Shared {
                     batch.pop();
                 }
                 if is_over {
+                    let count = batch.len() + self.waiting().events.len();
+                    tracing::error!(count, "the last events were not written into the audit log");
                     return;
                 }
                 continue;

@@ -136,7 +136,7 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
     pub async fn start_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let mut names = chosen(&self.pool.status(), selection)?;
         if selection.servers.is_empty() && selection.groups.is_empty() && !selection.all {
@@ -166,7 +166,7 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
     pub async fn restart_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let all = self.pool.status();
         let mut names = chosen(&all, selection)?;
@@ -203,7 +203,7 @@ impl Operations {
     /// not touched. A faulty configuration changes nothing.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] with every fault of the new configuration.
+    /// [`Error::InvalidInput`] with every fault of the new configuration; [`Error::NotRecorded`].
     pub async fn reload(&self, cx: &OpContext) -> Result<Reloaded, Error> {
         let Some(reload) = self.reload.get() else {
             return Err(Error::InvalidInput {

@@ -36,6 +36,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longest wait at the end for tokens that are being refreshed: a little more than all deadlines of one refresh.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait at the end for the disk to take the audit log: one sync of a disk that is busy.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All rooms, built. Nothing runs yet but the pool's idle keepers. [`App::stop`] ends every server.
 #[derive(Debug)]
@@ -135,6 +137,9 @@ impl App {
             operations.observe_with(monitor.clone());
         }
         let (audit, audit_fault) = care::audit(config, &monitor);
+        if audit_fault.is_some() && settings.audit.required {
+            operations.observe_with(Arc::new(audit::Missing));
+        }
         warnings.extend(audit_fault);
         if let Some(audit) = &audit {
             operations.observe_with(Arc::new(audit.clone()));
@@ -216,7 +221,10 @@ impl App {
             history.stop().await;
         }
         if let Some(audit) = self.audit.clone() {
-            let _closed = tokio::task::spawn_blocking(move || audit.close()).await;
+            let closing = tokio::task::spawn_blocking(move || audit.close());
+            if tokio::time::timeout(AUDIT_TIMEOUT, closing).await.is_err() {
+                tracing::error!("the disk did not take the end of the audit log; some events may be missing there");
+            }
         }
         // The last, so that what the end of a server gives to tell is told.
         self.alerts.stop().await;

@@ -96,7 +96,11 @@ impl Log {
         });
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new().name("audit".to_owned());
-        let thread = thread.spawn(move || for_thread.run(writer, told.as_ref())).map_err(Error::Thread)?;
+        let thread = thread.spawn(move || {
+            let _at_its_end = Ending(&for_thread);
+            for_thread.run(writer, told.as_ref());
+        });
+        let thread = thread.map_err(Error::Thread)?;
         Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
     }
 
@@ -104,8 +108,15 @@ impl Log {
     pub fn record(&self, event: Event) {
         let mut waiting = self.shared.waiting();
         if waiting.events.len() >= self.shared.options.queue_len || waiting.is_over {
+            // Under the lock, so that the next batch on the disk is behind it.
+            let was_able = self.shared.is_able.swap(false, Ordering::Relaxed);
             drop(waiting);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            if was_able {
+                tracing::error!(
+                    "the audit log does not keep up (audit.queue_len): what happens now is counted, not noted"
+                );
+            }
             return;
         }
         waiting.events.push_back(event);
@@ -154,6 +165,15 @@ impl Log {
     }
 }
 
+/// Says at the end of the thread, be it a panic, that nothing is written any more.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.is_able.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,6 +202,8 @@ impl Shared {
                     batch.pop();
                 }
                 if is_over {
+                    let count = batch.len() + self.waiting().events.len();
+                    tracing::error!(count, "the last events were not written into the audit log");
                     return;
                 }
                 continue;

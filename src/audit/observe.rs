@@ -7,6 +7,18 @@ use crate::domain::{Act, CallParams, Ended, Observer, Verb};
 use super::entry::{Event, ParamsDigest};
 use super::log::Log;
 
+/// In the place of a log that is required and could not be had: nothing may run.
+#[derive(Debug)]
+pub struct Missing;
+
+impl Observer for Missing {
+    fn ended(&self, _: &Ended<'_>) {}
+
+    fn may_begin(&self) -> bool {
+        false
+    }
+}
+
 impl Observer for Log {
     fn ended(&self, ended: &Ended<'_>) {
         if ended.verb == Verb::Find {

@@ -142,8 +142,13 @@ fn first_from(file: &mut File, at: u64) -> std::io::Result<Option<(u64, u64)>> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(2 * LINE_BYTES_MAX as u64).read_to_end(&mut bytes)?;
-    let Some(start) = memchr::memchr(b'\n', &bytes).map(|at| at + 1) else { return Ok(None) };
-    let Some(len) = memchr::memchr(b'\n', &bytes[start..]) else { return Ok(None) };
-    let entry = serde_json::from_slice::<Entry>(&bytes[start..start + len]).ok();
-    Ok(entry.map(|entry| (at + start as u64, entry.seq)))
+    let Some(mut start) = memchr::memchr(b'\n', &bytes).map(|at| at + 1) else { return Ok(None) };
+    while let Some(len) = memchr::memchr(b'\n', &bytes[start..]) {
+        if let Ok(entry) = serde_json::from_slice::<Entry>(&bytes[start..start + len]) {
+            return Ok(Some((at + start as u64, entry.seq)));
+        }
+        // A line that is none must not hide the good ones behind it.
+        start += len + 1;
+    }
+    Ok(None)
 }

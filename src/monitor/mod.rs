@@ -208,10 +208,10 @@ impl Monitor {
     }
 
     /// What servers used and did: of one server alone, or of each and of all together, `*`. A server that did nothing in that time is
-    /// left out.
+    /// left out. `None` when the file where it is kept does not answer.
     ///
     /// Cancel safe.
-    pub async fn history(&self, range: Range, server: Option<&str>) -> Measured {
+    pub async fn history(&self, range: Range, server: Option<&str>) -> Option<Measured> {
         let now = (self.limits.now_ms)().div_euclid(1000);
         match range {
             Range::TenMinutes => {
@@ -221,15 +221,12 @@ impl Monitor {
                     Some(store) if first > now - seconds::SECONDS_MAX + 1 => store.seconds(now, first).await,
                     _ => Vec::new(),
                 };
-                self.recent().measured(now, &older, server)
+                Some(self.recent().measured(now, &older, server))
             }
-            Range::SevenDays => {
-                let written = match &self.store {
-                    Some(store) => store.minutes(now, server).await,
-                    None => None,
-                };
-                written.unwrap_or_else(|| seconds::Table::new(range, now, server).measured())
-            }
+            Range::SevenDays => match &self.store {
+                Some(store) => store.minutes(now, server).await,
+                None => Some(seconds::Table::new(range, now, server).measured()),
+            },
         }
     }
 

@@ -116,6 +116,19 @@ fn what_is_shown_of_parameters_has_no_secrets() {
     check(CallParams::Raw(r#"{"q":"use ghp_0123456789abcdefABCD here"}"#), r#"{"q":"use ‹secret› here"}"#, false);
     check(CallParams::Members(r#""name":"t","arguments":{"token":"abc"}"#), r#"{"token":"[hidden]"}"#, false);
     check(CallParams::Members(r#""name":"t""#), "{}", false);
+    let cut = |begin: &str, hidden: &[&str], kept: &str| {
+        let monitor = Monitor::new(limits());
+        let long = format!("{{{begin},\"a\":\"{}\"}}", "x".repeat(1000));
+        monitor.ended(&Ended { params: CallParams::Raw(&long), ..ended("s", "t", CallOutcome::Done, 1) });
+        let detail = monitor.call("c1").unwrap();
+        let shown = detail.params.unwrap();
+        assert!(detail.params_truncated && shown.contains(kept), "{shown}");
+        assert!(hidden.iter().all(|hidden| !shown.contains(hidden)), "{shown}");
+    };
+    cut(r#""b":1,"password":"correct horse battery","c":2"#, &["correct", "horse", "battery"], r#""c":2"#);
+    cut(r#""token" : "a\"b,cde","c":2"#, &["cde"], r#""c":2"#);
+    cut(r#""api_token":12345,"c":2"#, &["12345"], r#""c":2"#);
+    cut(r#""b":1,"secret":{"deep":"horse"},"c":2"#, &["horse"], r#""b":1"#);
     let long = format!(r#"{{"password": "hunter2hunter2", "a":"{}"}}"#, "ß".repeat(200));
     let monitor = Monitor::new(limits());
     monitor.ended(&Ended { params: CallParams::Raw(&long), ..ended("s", "t", CallOutcome::Done, 1) });
@@ -263,7 +276,7 @@ async fn ten_minutes_have_gaps_where_nothing_was_measured() {
         clock::set_s(second);
         monitor.sample(&[sample("s", calls, memory), sample("idle", 0, None)]);
     }
-    let measured = monitor.history(Range::TenMinutes, None).await;
+    let measured = monitor.history(Range::TenMinutes, None).await.unwrap();
     assert_eq!((measured.step_s, measured.from), (1, 1_004 - 599));
     assert_eq!(measured.series.keys().collect::<Vec<_>>(), ["*", "s"]);
     let of = &measured.series["s"];
@@ -271,12 +284,12 @@ async fn ten_minutes_have_gaps_where_nothing_was_measured() {
     assert_eq!(of.calls[594..], [None, Some(0), Some(3), None, None, Some(2)]);
     assert_eq!(of.cpu_percent[596], Some(12.3));
     assert_eq!(measured.series["*"].memory_bytes[594..], [None, Some(0), Some(500), None, None, Some(700)]);
-    let one = monitor.history(Range::TenMinutes, Some("s")).await;
+    let one = monitor.history(Range::TenMinutes, Some("s")).await.unwrap();
     assert_eq!(one.series.keys().collect::<Vec<_>>(), ["s"]);
     // All that was measured is forgotten when it is old.
     clock::set_s(2_000);
     monitor.sample(&[sample("s", 5, Some(700))]);
-    let later = monitor.history(Range::TenMinutes, Some("s")).await;
+    let later = monitor.history(Range::TenMinutes, Some("s")).await.unwrap();
     assert_eq!(later.series["s"].memory_bytes.iter().flatten().count(), 1);
 }
 
@@ -294,7 +307,7 @@ async fn samples_outlive_the_process_by_second_and_by_minute() {
         monitor.sample(&[sample("s", second, Some(1_000 + second))]);
     }
     // Reading stands in the queue behind the writing; nothing was said of stopping, as with kill -9.
-    let minutes = monitor.history(Range::SevenDays, Some("s")).await;
+    let minutes = monitor.history(Range::SevenDays, Some("s")).await.unwrap();
     let of = &minutes.series["s"];
     let last = of.memory_bytes.len() - 1;
     assert_eq!((of.memory_bytes[last - 1], of.memory_bytes[last]), (Some(1_059), None));
@@ -303,13 +316,13 @@ async fn samples_outlive_the_process_by_second_and_by_minute() {
     let next = written(&folder);
     clock::set_s(start + 100);
     next.sample(&[sample("s", 1, Some(5))]);
-    let measured = next.history(Range::TenMinutes, None).await;
+    let measured = next.history(Range::TenMinutes, None).await.unwrap();
     let of = &measured.series["s"].memory_bytes;
     assert_eq!((of[599], of[599 - 31], of[599 - 40], of[599 - 100]), (Some(5), Some(1_069), Some(1_060), Some(1_000)));
     assert_eq!(of.iter().flatten().count(), 72);
     next.stop().await;
     let third = written(&folder);
-    let of = third.history(Range::SevenDays, None).await;
+    let of = third.history(Range::SevenDays, None).await.unwrap();
     // Of the minute in which one process was killed there is what the next one saw.
     let last = of.series["s"].calls.len() - 1;
     assert_eq!((of.series["s"].memory_bytes[last], of.series["*"].calls[last]), (Some(5), Some(1)));
@@ -346,7 +359,7 @@ async fn a_damaged_file_is_set_aside() {
             clock::set_s(1_200_000_000 + second);
             monitor.sample(&[sample("s", 0, Some(1))]);
         }
-        let minutes = monitor.history(Range::SevenDays, None).await;
+        let minutes = monitor.history(Range::SevenDays, None).await.unwrap();
         assert_eq!(minutes.series["s"].memory_bytes.iter().flatten().count(), 1);
         assert_eq!(std::fs::read(folder.path().join("monitor.db.damaged-1")).unwrap(), content);
         monitor.stop().await;
@@ -366,8 +379,11 @@ async fn a_file_that_cannot_be_used_costs_the_past_alone() {
         clock::set_s(1_200_000_000 + second);
         monitor.sample(&[sample("s", 0, Some(1))]);
     }
-    assert!(monitor.history(Range::SevenDays, None).await.series.is_empty());
-    assert_eq!(monitor.history(Range::TenMinutes, None).await.series["s"].memory_bytes.iter().flatten().count(), 61);
+    assert_eq!(monitor.history(Range::SevenDays, None).await, None);
+    assert_eq!(
+        monitor.history(Range::TenMinutes, None).await.unwrap().series["s"].memory_bytes.iter().flatten().count(),
+        61
+    );
     assert!(!monitor.render(Exposition::Text).contains("mcporch_samples_lost_total 0\n"));
 }
 

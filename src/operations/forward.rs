@@ -37,14 +37,17 @@ impl Operations {
         if asked.tool.is_some() {
             self.check_can_be_noted()?;
         }
-        let watch = asked.tool.map(|tool| (tool, Watch::begin(self, Verb::Forward, cx)));
+        let watch = asked.tool.map(|tool| {
+            let params = CallParams::Members(asked.members);
+            Watch::begin(self, Verb::Forward, cx).calling(asked.server.as_str(), tool, params)
+        });
         let mut span = begin(cx, asked);
         let ended = self.pool.request(&request(cx, asked, &span)).await;
         told(&mut span, &ended);
         let ended = ended.map_err(Error::from);
         self.answered.note(asked.server);
-        if let Some((tool, watch)) = watch {
-            watch.called(cx, (asked.server.as_str(), tool), CallParams::Members(asked.members), &ended);
+        if let Some(watch) = watch {
+            watch.called(cx, &ended);
         }
         Ok(ended?.answer)
     }

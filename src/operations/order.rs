@@ -18,7 +18,20 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
+    /// # Errors
+    /// [`Error::NotRecorded`] while whoever watches has to note it, and cannot.
     pub(super) fn begin(
+        operations: &'a Operations,
+        by: &'a OpContext,
+        action: &'static str,
+        targets: impl IntoIterator<Item = impl ToString>,
+    ) -> Result<Self, Error> {
+        operations.check_can_be_noted()?;
+        Ok(Self::begin_anyhow(operations, by, action, targets))
+    }
+
+    /// An order that makes nothing run, and so is carried out even when it will be noted later, or never.
+    pub(super) fn begin_anyhow(
         operations: &'a Operations,
         by: &'a OpContext,
         action: &'static str,
@@ -60,7 +73,7 @@ impl Drop for Order<'_> {
 impl Operations {
     /// Tells whoever watches that somebody was not let do something, and why (one word).
     pub fn tell_refused(&self, cx: &OpContext, what: &str, why: &str) {
-        Order::begin(self, cx, "access.refused", [what]).because(why).end(|_| false);
+        Order::begin_anyhow(self, cx, "access.refused", [what]).because(why).end(|_| false);
     }
 
     /// # Errors

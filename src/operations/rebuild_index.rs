@@ -71,9 +71,9 @@ impl Operations {
     /// its time-outs.
     ///
     /// # Errors
-    /// When the catalog or the model cannot be used. Servers that fail are part of the report.
+    /// When the catalog or the model cannot be used, or it has to be noted and cannot be. Servers that fail are part of the report.
     pub async fn rebuild_index(&self, cx: &OpContext, progress: ProgressSink) -> Result<RebuildReport, Error> {
-        let order = Order::begin(self, cx, "index.rebuild", [""]);
+        let order = Order::begin(self, cx, "index.rebuild", [""])?;
         self.reconciler.load().await?;
         let report = self.reconciler.refresh(&self.reconciler.all(), true, progress).await?;
         order.end(|_| true);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::domain::{Moment, ServerName};
 use crate::server_logs;
@@ -12,6 +13,9 @@ use super::{Error, Operations};
 
 /// Lines that are looked through for those with a text. A guess: what a busy server writes in a day.
 const LOOKED_AT_MAX: usize = 100_000;
+
+/// Who reads at once: the rest of the few blocking threads is for routing, which needs them too.
+static READING: Semaphore = Semaphore::const_new(2);
 
 /// Which lines.
 #[derive(Debug, Clone)]
@@ -74,7 +78,9 @@ impl Operations {
         let LogInput { lines, since, contains, .. } = input.clone();
         let contains = contains.map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
         let looked_at = if contains.is_some() { LOOKED_AT_MAX } else { lines };
+        let place = READING.acquire().await.map_err(|_| Error::Broken { doing: "reading the log" })?;
         let reading = tokio::task::spawn_blocking(move || {
+            let _until_it_is_read = place;
             let mut found = server_logs::tail(&folder, &server, looked_at, since)?;
             if let Some(wanted) = contains {
                 found.retain(|line| line.text.to_lowercase().contains(&wanted));

@@ -102,9 +102,10 @@ impl Operations {
             cancel: cx.cancel.clone(),
             behind: cx.behind.clone(),
         };
-        let watch = Watch::begin(self, Verb::Relay, cx);
+        let params = CallParams::Raw(&asked.arguments);
+        let watch = Watch::begin(self, Verb::Relay, cx).calling(&asked.server, &asked.tool, params);
         let ended = self.pool.call(&call).await.map_err(Error::from);
-        watch.called(cx, (&asked.server, &asked.tool), CallParams::Raw(&asked.arguments), &ended);
+        watch.called(cx, &ended);
         let outcome = ended?;
         let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;
         Ok(result.to_owned())
@@ -135,13 +136,13 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
     pub async fn start_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let mut names = chosen(&self.pool.status(), selection)?;
         if selection.servers.is_empty() && selection.groups.is_empty() && !selection.all {
             names.retain(|name| !self.pool.is_manual(name));
         }
-        let order = Order::begin(self, cx, "server.start", &names);
+        let order = Order::begin(self, cx, "server.start", &names)?;
         let ended = self.pool.start(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -154,7 +155,7 @@ impl Operations {
     /// [`Error::NotFound`].
     pub async fn stop_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let names = chosen(&self.pool.status(), selection)?;
-        let order = Order::begin(self, cx, "server.stop", &names);
+        let order = Order::begin_anyhow(self, cx, "server.stop", &names);
         let ended = self.pool.stop_servers(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -165,7 +166,7 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
     pub async fn restart_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let all = self.pool.status();
         let mut names = chosen(&all, selection)?;
@@ -177,7 +178,7 @@ impl Operations {
             let off: Vec<&ServerName> = all.iter().filter(|one| is_off(one)).map(|one| &one.server).collect();
             names.retain(|name| !off.contains(&name));
         }
-        let order = Order::begin(self, cx, "server.restart", &names);
+        let order = Order::begin(self, cx, "server.restart", &names)?;
         let ended = self.pool.restart(&names).await;
         Ok(self.acted(order, ended))
     }
@@ -193,7 +194,7 @@ impl Operations {
         let names = chosen(&self.pool.status(), &selection)?;
         let Some(name) = names.first() else { return Err(nothing_of(server)) };
         let why = if why.trim().is_empty() { "the operator said so" } else { why };
-        let order = Order::begin(self, cx, "server.quarantine", [name]).because(why);
+        let order = Order::begin_anyhow(self, cx, "server.quarantine", [name]).because(why);
         let ended = self.pool.quarantine(name, why).await;
         self.acted(order, vec![(name.clone(), ended)]).pop().ok_or_else(|| nothing_of(server))
     }
@@ -202,14 +203,14 @@ impl Operations {
     /// not touched. A faulty configuration changes nothing.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] with every fault of the new configuration.
+    /// [`Error::InvalidInput`] with every fault of the new configuration; [`Error::NotRecorded`].
     pub async fn reload(&self, cx: &OpContext) -> Result<Reloaded, Error> {
         let Some(reload) = self.reload.get() else {
             return Err(Error::InvalidInput {
                 what: "this mcporch reads its configuration once, when it starts".into(),
             });
         };
-        let order = Order::begin(self, cx, "reload", [""]);
+        let order = Order::begin(self, cx, "reload", [""])?;
         let ended = reload().await.map_err(|what| Error::InvalidInput { what });
         order.end(|_| ended.is_ok());
         ended

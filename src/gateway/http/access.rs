@@ -17,9 +17,23 @@ use super::{ListedKeys, Tls};
 
 /// The name of everybody where no key is asked for.
 static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "http".into());
+/// The name of those who were refused before it was known who they are.
+static UNKNOWN: LazyLock<Arc<str>> = LazyLock::new(|| "nobody".into());
 /// What browsers say of the page that sends them, and of why they come.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// What proxies add, with what they know of who is before them.
+const PASSED_ON: [HeaderName; 9] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("via"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+];
 /// Wrong keys from one address before they are slowed down. A guess: a person with an old key in a client that tries again.
 const WRONG_KEYS_BURST: u32 = 20;
 /// And then so many a second.
@@ -186,11 +200,12 @@ impl Access {
         Err(refusal)
     }
 
-    fn note(&self, refusal: Refusal, from: IpAddr, who: Option<Arc<str>>) {
+    /// Notes that somebody was not let in, or not let do something.
+    pub(in crate::gateway) fn note(&self, refusal: Refusal, from: IpAddr, who: Option<Arc<str>>) {
         if let Some(audit) = &self.audit {
             audit.refused(audit::Event {
                 at: (self.now)(),
-                who,
+                who: Some(who.unwrap_or_else(|| UNKNOWN.clone())),
                 from: Some(from.to_canonical().to_string()),
                 action: "access.refused",
                 outcome: refusal.slug(),
@@ -294,6 +309,15 @@ pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>,
 
 fn is(headers: &HeaderMap, name: &HeaderName, value: &str) -> bool {
     headers.get(name).is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+}
+
+/// How a request came: what a proxy on this machine passes on comes from this machine, and he who sent it may be anywhere. It shows by
+/// what proxies add, or by a name that others call us.
+pub(super) fn ends_of(headers: &HeaderMap, authority: Option<&str>, ends: Ends) -> Ends {
+    let host = headers.get(HOST).map_or(authority, |host| host.to_str().ok());
+    let is_called_as_here = host.is_some_and(|host| is_of_this_machine(without_port(host), ends.here));
+    let is_passed_on = PASSED_ON.iter().any(|name| headers.contains_key(name));
+    Ends { is_local: ends.is_local && is_called_as_here && !is_passed_on, ..ends }
 }
 
 /// What one user has of addresses: of the new kind, many.

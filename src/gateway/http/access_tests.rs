@@ -13,7 +13,7 @@ use crate::gateway::http::request::Ends;
 use crate::gateway::http::{ListedKeys, Rate};
 use crate::keys::{KeyFile, KeyRing, NewKey};
 
-use super::{Access, Refusal};
+use super::{Access, Refusal, ends_of};
 
 const NOW: i64 = 1_000_000;
 
@@ -85,6 +85,26 @@ async fn only_names_that_no_page_can_take_are_answered() {
     check("localhost.evil.example", Err(Refusal::Host));
     check("[::1].evil.example", Err(Refusal::Host));
     check("192.0.2.8", Err(Refusal::Host));
+}
+
+#[test]
+fn what_a_proxy_passes_on_does_not_come_from_this_machine() {
+    let here: IpAddr = "127.0.0.1".parse().unwrap();
+    let check = |said: &[(&'static str, &str)], expected: bool| {
+        let said: Vec<_> = said.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
+        let ends = ends_of(&headers(&said), None, Ends { here, from: here, is_local: true });
+        assert_eq!(ends.is_local, expected, "{said:?}");
+    };
+    check(&[("host", "localhost:8080")], true);
+    check(&[("host", "[::1]:8080")], true);
+    check(&[("host", "127.0.0.1")], true);
+    check(&[("host", "mcp.example")], false);
+    check(&[], false);
+    for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        check(&[("host", "127.0.0.1:8080"), (name, "192.0.2.1")], false);
+    }
+    let far = Ends { here, from: here, is_local: false };
+    assert!(!ends_of(&headers(&[(HOST, "localhost")]), None, far).is_local);
 }
 
 #[tokio::test]

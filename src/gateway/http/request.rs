@@ -14,6 +14,7 @@ use crate::domain::{Scope, Surface};
 use crate::gateway::mcp::{Profile, View};
 use crate::gateway::rest;
 
+use super::access::ends_of;
 use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
 use super::dress::dress;
 use super::modern::Sender;
@@ -27,7 +28,7 @@ pub(in crate::gateway) struct Ends {
     pub(in crate::gateway) here: IpAddr,
     /// The client's.
     pub(in crate::gateway) from: IpAddr,
-    /// Whether it came to a listener that this machine alone can reach.
+    /// Whether it came to a listener that this machine alone can reach, and from no proxy there, as far as that shows.
     pub(in crate::gateway) is_local: bool,
 }
 
@@ -35,6 +36,7 @@ pub(in crate::gateway) struct Ends {
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
+    let ends = ends_of(&parts.headers, authority, ends);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let view = view.filter(|view| !rest::is_name(view));

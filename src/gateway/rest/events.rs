@@ -71,6 +71,9 @@ fn topics(came: &Came, query: &str, scope: Scope) -> Result<Topics, Fault> {
     let known = came.service.front.operations.known_now();
     let is_server = |server: &ServerName| known.servers.contains_key(server);
     let topics = Topics::parse(words.iter().map(String::as_str), scope, is_server);
+    if let (Err(Unknown::Scope { needed, .. }), Some(visitor)) = (&topics, &came.visitor) {
+        let _told_in_words_of_its_own = came.service.access.needs(visitor, *needed);
+    }
     let topics = topics.map_err(|unknown| match unknown {
         Unknown::Scope { .. } => Fault::new(FaultKind::ScopeTooSmall, unknown.to_string()),
         Unknown::Topic(_) | Unknown::Server(_) | Unknown::TooMany => {

@@ -5,13 +5,17 @@ use hyper::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::gateway::http::{Accepts, BodyFault, depth, is_json, read_body};
-use crate::gateway::verbs::{Fault, FaultKind, MemberKind, Verb, Wrong, typed};
+use crate::gateway::verbs::{ERRORS_MAX, Fault, FaultKind, MemberKind, Verb, Wrong, typed};
 
 use super::routes::Entry;
 use super::serve::Came;
 
 /// Longest query that is read, in bytes. A guess: longer than any question, shorter than what is sent to fill memory.
 const QUERY_BYTES_MAX: usize = 64 * 1024;
+/// Longest body that is taken apart where it came in, in bytes: a millisecond or two.
+const PARSED_AT_ONCE_BYTES: usize = 256 * 1024;
+/// Members of a body. A guess: more than any tool has parameters.
+const MEMBERS_MAX: usize = 10_000;
 /// Longest name that is repeated, in characters.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -44,6 +48,10 @@ pub(super) fn of_query(entry: &Entry, path: PathMembers, query: &str) -> Result<
     // What is no text is read as this sign, which may also be written.
     let may_be_no_text = !query.to_ascii_lowercase().contains("%ef%bf%bd");
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
+        // No more than are told: each costs a search for what is meant, and a line of the answer.
+        if errors.len() == ERRORS_MAX {
+            break;
+        }
         if may_be_no_text && (name.contains('\u{fffd}') || text.contains('\u{fffd}')) {
             let what = "is no text: `%` stands before two digits of a byte of UTF-8".to_owned();
             errors.push(Wrong { place: place_in_query(&name), what });
@@ -53,7 +61,7 @@ pub(super) fn of_query(entry: &Entry, path: PathMembers, query: &str) -> Result<
             None => errors.push(unknown(&name, entry)),
             Some((member, kind)) => {
                 if input.insert(member.to_owned(), typed(kind, &text)).is_some() {
-                    errors.push(Wrong { place: format!("?{name}"), what: "is given twice".to_owned() });
+                    errors.push(Wrong { place: place_in_query(&name), what: "is given twice".to_owned() });
                 }
             }
         }
@@ -83,6 +91,9 @@ pub(super) async fn of_body(
     let mut input = of_path(entry.verb, path);
     let mut errors = Vec::new();
     for (name, value) in given {
+        if errors.len() == ERRORS_MAX {
+            break;
+        }
         if input.contains_key(&name) {
             let what = "stands in the path already".to_owned();
             errors.push(Wrong { place: format!("/{name}"), what });
@@ -120,7 +131,19 @@ pub(super) async fn read(came: &Came, headers: &HeaderMap, body: Body) -> Result
         let what = format!("the body is nested deeper than {} levels", depth::DEPTH_MAX);
         return Err(Fault::invalid_at("", what));
     }
-    match serde_json::from_slice(&bytes) {
+    if bytes.len() <= PARSED_AT_ONCE_BYTES {
+        return parsed(&bytes);
+    }
+    // Elsewhere, with what it takes to drop it: some MB of small members would keep everybody waiting.
+    let parsed = tokio::task::spawn_blocking(move || parsed(&bytes)).await;
+    parsed.unwrap_or_else(|_| Err(Fault::new(FaultKind::Internal, "reading the body did not end")))
+}
+
+fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) if members.len() > MEMBERS_MAX => {
+            Err(Fault::invalid_at("", format!("the body has more than {MEMBERS_MAX} members")))
+        }
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Fault::invalid_at("", "the body must be a JSON object")),
         Err(fault) => Err(Fault::invalid_at("", format!("the body cannot be read as JSON: {fault}"))),
@@ -165,7 +188,7 @@ fn of_path(verb: &Verb, path: PathMembers) -> Map<String, Value> {
 
 fn unknown(name: &str, entry: &Entry) -> Wrong {
     let known: Vec<&str> = entry.query_names().collect();
-    let help = crate::domain::did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
+    let help = crate::domain::did_you_mean(&shown(name), known.iter().copied()).unwrap_or_else(|| {
         if known.is_empty() { "nothing is taken here".to_owned() } else { format!("there are {}", known.join(", ")) }
     });
     Wrong { place: place_in_query(name), what: format!("is not known; {help}") }

@@ -22,6 +22,7 @@ mod watch;
 pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Wrong};
 pub use raw::RawJson;
+pub(super) use shape::ERRORS_MAX;
 pub use shape::{MemberKind, Shape, typed};
 pub use table::{HttpMethod, Path, Verb, all, find};
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::audit::{self, Entry};
 use crate::domain::error_chain;
@@ -13,6 +14,9 @@ use crate::monitor::{CallDetail, CallFilter, CallPage, Latency, Measured, Monito
 
 use super::inputs::{Audit, Calls, History, LatencyOf, OneCall, PAGE_LEN};
 use super::{Asked, Fault, FaultKind, Verbs};
+
+/// Who reads the audit log at once: the rest of the few blocking threads is for routing, which needs them too.
+static READING: Semaphore = Semaphore::const_new(2);
 
 /// Records of the audit log.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -35,7 +39,11 @@ pub(super) async fn history(verbs: &Verbs, _: Asked<'_>, input: History) -> Resu
         // One that is not there is no empty picture.
         verbs.operations.look_at_server(server)?;
     }
-    Ok(monitor.history(input.range.unwrap_or_default(), input.server.as_deref()).await)
+    let measured = monitor.history(input.range.unwrap_or_default(), input.server.as_deref()).await;
+    measured.ok_or_else(|| {
+        let what = "the file of samples does not answer: too many look at once, or the disk is slow";
+        Fault { retry_after_s: Some(5), ..Fault::new(FaultKind::Unavailable, what) }
+    })
 }
 
 pub(super) async fn calls(verbs: &Verbs, _: Asked<'_>, input: Calls) -> Result<CallPage, Fault> {
@@ -64,11 +72,16 @@ pub(super) async fn audit(verbs: &Verbs, _: Asked<'_>, input: Audit) -> Result<A
     let filter = audit::Filter { who: input.who, action: input.action };
     let before = input.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
     let limit = input.limit.unwrap_or(PAGE_LEN);
-    let reading = tokio::task::spawn_blocking(move || audit::page(&folder, &filter, before, limit));
+    let broke_off = || Fault::new(FaultKind::Internal, "reading the audit log broke off");
+    let place = READING.acquire().await.map_err(|_| broke_off())?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let _until_it_is_read = place;
+        audit::page(&folder, &filter, before, limit)
+    });
     let page = match reading.await {
         Ok(Ok(page)) => page,
         Ok(Err(fault)) => return Err(Fault::new(FaultKind::Internal, error_chain(&fault))),
-        Err(_) => return Err(Fault::new(FaultKind::Internal, "reading the audit log broke off")),
+        Err(_) => return Err(broke_off()),
     };
     Ok(AuditOutput { entries: page.entries, next_cursor: page.next.map(|next| next.to_string()) })
 }

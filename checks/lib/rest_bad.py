@@ -61,6 +61,10 @@ def cases(verdicts, api, serving):
             method = "POST" if path.startswith("/mcp") else "GET"
             verdicts.check(f"Host {host} at {path}", lambda host=host, path=path, method=method: foreign_host(api, method, path, host))
     verdicts.check("a preflight from elsewhere gets no permission", lambda: preflight(api))
+    verdicts.check("a million members that nobody knows: others are served", lambda: beside(api, serving, lambda: members(api)))
+    verdicts.check("a query of thousands of names: a short answer", lambda: many_names(api))
+    verdicts.check("answers that nobody reads: others are served", lambda: unread(api))
+    verdicts.check("calls: a secret in long parameters is hidden", lambda: long_secret(api))
     verdicts.check(f"{HALF_OPEN} half-open connections: others are served", lambda: half_open(api))
     verdicts.check("a thousand requests at once on ten connections", lambda: pipelined(api))
     verdicts.check("a good call after all that", lambda: fine(api.post("/call", {"tool": "chatty.say", "params": {"text": "x"}})))
@@ -154,6 +158,69 @@ def preflight(api):
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     reply = api.ask("OPTIONS", "/api/v1/call", headers=headers)
     return "it gets one" if reply.headers.get("access-control-allow-origin") in ("*", "http://evil.example") else None
+
+
+def beside(api, serving, act):
+    """What `act` is refused with, while others wait no longer than a second."""
+    before, found, slowest = serving.memory_kib(), [], 0.0
+    acting = threading.Thread(target=lambda: found.append(act()), daemon=True)
+    acting.start()
+    while acting.is_alive():
+        started = time.monotonic()
+        api.ask("GET", "/healthz")
+        slowest = max(slowest, time.monotonic() - started)
+        time.sleep(0.01)
+    grown = serving.memory_kib() - before
+    print(f"       the slowest look at /healthz took {slowest * 1000:.0f} ms, {grown:+} KiB afterwards")
+    return (found[0] if found else "no answer") or (f"others waited {slowest:.1f} s" if slowest > 1 else None)
+
+
+def members(api):
+    body = b'{"query": "x", ' + b", ".join(b'"m%d": 1' % number for number in range(1_000_000)) + b"}"
+    reply = api.post("/find", body)
+    if len(reply.body) > 100_000:
+        return f"an answer of {len(reply.body)} bytes"
+    return None if reply.status in (400, 413) else f"got {reply}"
+
+
+def many_names(api):
+    reply = api.get("/status?" + "&".join(f"n{number}=1" for number in range(8000)))
+    if len(reply.body) > 20_000:
+        return f"an answer of {len(reply.body)} bytes"
+    return None if reply.status in (400, 414, 431) else f"got {reply}"
+
+
+def unread(api):
+    """Asks for the longest thing there is, many times over one connection, and reads nothing."""
+    request = f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: {api.host}:{api.port}\r\nAccept: application/json\r\n\r\n".encode()
+    open_ones = []
+    try:
+        for _ in range(50):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(5)
+            connection.connect((api.host, api.port))
+            open_ones.append(connection)
+            try:
+                connection.sendall(request * 100)
+            except TimeoutError:
+                pass  # It reads no more, as it should.
+        started = time.monotonic()
+        wrong = fine(api.post("/call", {"tool": "chatty.say", "params": {"text": "beside"}}))
+        took = time.monotonic() - started
+        return wrong or (f"a call took {took:.1f} s beside them" if took > 2 else None)
+    finally:
+        for connection in open_ones:
+            connection.close()
+
+
+def long_secret(api):
+    params = {"name": "x" * 6000, "password": "correct horse battery", "labels": ["y" * 6000], "token": "a,b-secret-c"}
+    api.post("/call", {"tool": "chatty.fill_in", "params": params})
+    one = api.get("/calls?limit=1").json["calls"][0]
+    shown = api.get(f"/calls/{one['id']}").body.decode()
+    left = [word for word in ["horse", "battery", "b-secret-c"] if word in shown]
+    return f"{left} is shown" if left else None
 
 
 def half_open(api):

@@ -62,10 +62,11 @@ def cases(verdicts, mcporch, servers, work):
         verdicts.check(f"{address} without keys does not start", lambda address=address: unkeyed(mcporch, work, servers, address))
     home = work / "keyed"
     keys = Keys(mcporch, home)
-    given = {}
+    given = {scope: keys.create(f"{scope}-key", scope) for scope in SCOPES}
     verdicts.check("a key of each scope, shown once", lambda: created(keys, given, home))
     with gateway.Serving(mcporch, home, servers, options=ALWAYS) as serving:
         verdicts.whole("keys", lambda: with_keys(verdicts, keys, given, serving))
+    verdicts.check("behind a proxy on this machine nobody is the operator", lambda: proxied(mcporch, servers, work / "proxied"))
     verdicts.whole("rates", lambda: rates(verdicts, mcporch, servers, work / "rates"))
     verdicts.whole("0.0.0.0 with keys", lambda: network(verdicts, mcporch, servers, work / "network"))
     verdicts.whole("TLS", lambda: tls(verdicts, mcporch, servers, work / "tls"))
@@ -84,8 +85,6 @@ def unkeyed(mcporch, work, servers, address):
 
 
 def created(keys, given, home):
-    for scope in SCOPES:
-        given[scope] = keys.create(f"{scope}-key", scope)
     listed = keys.listed()
     if sorted(key["name"] for key in listed) != sorted(f"{scope}-key" for scope in SCOPES):
         return f"listed {listed}"
@@ -114,6 +113,8 @@ def with_keys(verdicts, keys, given, serving):
     verdicts.check("scopes: what a viewer sees of calls has no parameters", lambda: viewer_detail(bare, given))
     verdicts.check("expiry: a key that is over", lambda: expired(keys, bare))
     verdicts.check("revoked while in use: requests, stream and WebSocket end", lambda: revoked(keys, bare))
+    verdicts.check("revoked, while somebody guesses from the same address", lambda: revoked_beside_guesses(keys, bare))
+    verdicts.check("no key, and messages that never end: memory", lambda: unfinished(serving))
     verdicts.check("made while it runs", lambda: made_later(keys, bare))
     verdicts.check("the audit says who", lambda: audited(bare, given))
     verdicts.check("no key on stderr", lambda: "there is" if any(key in serving.stderr() for key in given.values()) else None)
@@ -136,8 +137,10 @@ def wrong_everywhere(api):
 
 def open_paths(api):
     for path in ["/healthz", "/readyz"]:
-        if (reply := api.ask("GET", path)).status != 200:
-            return f"{path}: {reply}"
+        # A proxy's own password is no key of ours.
+        for headers in [None, {"Authorization": "Basic dXNlcjpwYXNz"}]:
+            if (reply := api.ask("GET", path, headers=headers)).status != 200:
+                return f"{path} {headers}: {reply}"
     return None
 
 
@@ -266,6 +269,66 @@ def revoked(keys, bare):
         for _ in stream.events(8):
             pass
         return "its events go on" if time.monotonic() - started > 7.5 else None
+
+
+def revoked_beside_guesses(keys, bare):
+    """Too many wrong keys slow their address down, which must not keep a revoked one alive."""
+    key = keys.create("guessed-beside", "viewer")
+    sent = {"Authorization": f"Bearer {key}"}
+    if wrong := until(lambda: fine(bare.with_key(key).get("/status"))):
+        return wrong
+    with WebSocket(bare.url, headers=sent) as ws, WebSocket(bare.url) as guesser:
+        try:
+            for number in range(40):
+                guesser.ask("auth", {"key": "mo_guess_" + "x" * 43}, number=number)
+        except (Closed, OSError):
+            pass
+        keys.run("revoke", "guessed-beside")
+        end = time.monotonic() + KNOWN_S_MAX
+        while time.monotonic() < end:
+            bare.with_key("mo_guess_" + "x" * 43).get("/status")  # He goes on guessing.
+            try:
+                if "error" in ws.ask("status", seconds=5):
+                    return None
+            except (Closed, OSError):
+                return None
+            time.sleep(0.5)
+    return "its WebSocket goes on"
+
+
+UNFINISHED = 20
+UNFINISHED_KIB_MAX = 20 * 1024
+
+
+def unfinished(serving):
+    """Who has shown no key must not make us keep much of what he sends."""
+    before, open_ones = serving.memory_kib(), []
+    try:
+        for _ in range(UNFINISHED):
+            try:
+                ws = WebSocket(serving.url)
+                open_ones.append(ws)
+                ws.socket.sendall(b"\x81\xff" + (15 << 20).to_bytes(8, "big") + b"\0\0\0\0" + b" " * (14 << 20))
+            except (Refused, OSError):
+                continue
+        grown = serving.memory_kib() - before
+        print(f"       {grown:+} KiB")
+        return f"{grown} KiB more" if grown > UNFINISHED_KIB_MAX else None
+    finally:
+        for ws in open_ones:
+            ws.__exit__()
+
+
+def proxied(mcporch, servers, home):
+    """A proxy that passes requests of others on to loopback says so in its headers."""
+    with gateway.Serving(mcporch, home, servers, options=["--set", 'http.allowed_hosts=["mcp.example"]']) as serving:
+        api = Api(serving.url)
+        for headers in [{"X-Forwarded-For": "203.0.113.7"}, {"Forwarded": "for=203.0.113.7"}]:
+            if api.get("/config", headers=headers).status == 200:
+                return f"the settings are shown to {headers}"
+        if api.get("/config", host="mcp.example").status == 200:
+            return "the settings are shown to who came by the name of a proxy"
+    return None
 
 
 def made_later(keys, bare):

@@ -31,8 +31,13 @@ def before_call(context, case, kwargs):
     path = case.operation.path
     parameters = case.path_parameters
     for name, known in KNOWN.items():
-        if isinstance(parameters, dict) and name in parameters and chance.random() < 0.5:
-            parameters[name] = "spare" if path.endswith(STEERS) else chance.choice(known)
+        if not isinstance(parameters, dict) or name not in parameters:
+            continue
+        if path.endswith(STEERS):
+            # Names that stood in answers are tried too; those must not be stopped.
+            parameters[name] = "spare" if chance.random() < 0.5 else f"nobody{chance.randrange(99)}"
+        elif chance.random() < 0.5:
+            parameters[name] = chance.choice(known)
     body = case.body
     if isinstance(body, dict) and isinstance(body.get("tool"), str) and chance.random() < 0.7:
         body["tool"] = chance.choice(TOOLS)

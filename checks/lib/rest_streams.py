@@ -42,6 +42,7 @@ def cases(verdicts, api, serving):
     verdicts.check("ws: a foreign Host is refused", lambda: handshake_refused(url, {"Host": "evil.example"}))
     verdicts.check(f"ws: {FLOOD} requests at once are answered or refused, one by one", lambda: flood(api))
     verdicts.check("ws: pings without end", lambda: pings(url))
+    verdicts.check("ws: pongs without end: others are served", lambda: pongs(api))
     verdicts.check("ws: too many calls in flight are refused", lambda: in_flight(url))
     verdicts.check(f"{LOG_RATE} log lines a second with readers: nobody waits", lambda: log_flood(api, serving))
     verdicts.check(f"{SLOW_READERS} events readers that do not read: memory", lambda: slow_events(api, serving))
@@ -327,6 +328,32 @@ def pings(url):
             pongs += opcode == websocket.PONG
             if opcode == websocket.TEXT:
                 return None if b"result" in payload else f"got {payload[:200]}"
+
+
+def pongs(api):
+    """Nobody asked for them, and nobody counts them."""
+    flood = websocket.frame(websocket.PONG, b"") * 20_000
+    slowest = 0.0
+    with WebSocket(api.url) as ws:
+        is_over = threading.Event()
+
+        def send():
+            while not is_over.is_set():
+                try:
+                    ws.socket.sendall(flood)
+                except OSError:
+                    return
+
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        for _ in range(100):
+            started = time.monotonic()
+            api.ask("GET", "/healthz")
+            slowest = max(slowest, time.monotonic() - started)
+        is_over.set()
+        sender.join(5)
+    print(f"       the slowest look at /healthz took {slowest * 1000:.0f} ms")
+    return f"others waited {slowest:.1f} s" if slowest > 0.5 else None
 
 
 def in_flight(url):

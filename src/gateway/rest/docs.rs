@@ -12,6 +12,7 @@ use super::problem::Problem;
 const PAGE: &str = include_str!("docs/page.html");
 const STYLE: &str = include_str!("docs/docs.css");
 const SCRIPT: &str = include_str!("docs/docs.js");
+const ICON: &str = include_str!("docs/icon.svg");
 
 /// Only what we serve ourselves is loaded, run or talked to.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -29,6 +30,7 @@ pub(super) async fn file(Path(file): Path<String>) -> Response {
     match file.as_str() {
         "docs.css" => asset(STYLE, "text/css; charset=utf-8"),
         "docs.js" => asset(SCRIPT, "text/javascript; charset=utf-8"),
+        "icon.svg" => asset(ICON, "image/svg+xml"),
         _ => Problem(Fault::new(FaultKind::NotFound, "there is no such file")).into_response(),
     }
 }

@@ -33,6 +33,7 @@ pub mod supervisor;
 pub mod telemetry;
 #[cfg(unix)]
 pub mod top;
+pub mod traces;
 pub mod upstream;
 pub mod web;
 pub mod wire;

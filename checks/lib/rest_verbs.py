@@ -165,7 +165,7 @@ def steered(api):
     if states != ["ready", "ready", "stopped"] or first["pid"] == second["pid"] or third["pid"]:
         return f"states {states}, pids {[found['pid'] for found in [first, second, third]]}"
     called = api.post("/call", {"tool": "bench.echo_0", "params": {"text": "x"}})
-    if wrong := problem(called, "server-failed", 502) and problem(called, "unavailable", 503):
+    if wrong := problem(called, "server-off", 409):
         return f"a call to a stopped server: {wrong}"
     return fine(api.post("/servers/bench/start"))
 

@@ -52,6 +52,13 @@ impl Behind {
         Self { tasks, reload_soon }
     }
 
+    /// Samples servers for those who look, from now on: where somebody can look.
+    pub(super) fn watch(&mut self, app: &Arc<App>, config: &Config, stop: &CancellationToken) {
+        if config.settings.monitor.enabled {
+            self.tasks.spawn(super::watch::watch(app.clone(), stop.clone()));
+        }
+    }
+
     /// Notify it, and the configuration is read anew.
     pub(super) fn reload_soon(&self) -> Arc<Notify> {
         self.reload_soon.clone()

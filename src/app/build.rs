@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::alerts::Alerts;
+use crate::audit;
 use crate::catalog::{Catalog, ServerKey};
 use crate::config::{
     CommandPattern, Config, Env, IndexKind, Launch, ServerConfig, Settings, ToolOverride, known_hints, known_tool_hints,
 };
 use crate::domain::{Hints, ServerName, Tool};
+use crate::gateway::mcp::Front;
 use crate::history::{self, History};
 use crate::monitor::Monitor;
 use crate::operations::{OperationSettings, Operations};
@@ -23,7 +25,7 @@ use crate::router::Bars;
 use crate::server_logs::ServerLogs;
 use crate::supervisor::{Pool, PoolServer, TreeUse, World};
 use crate::upstream::{CommandRule, CommandRules, Era, Listing, SalvageLimits, SearchPath};
-use crate::{embedder, index, isolation};
+use crate::{embedder, index, isolation, traces};
 
 use super::pool_servers::{pool_servers, refusal};
 use super::quarantine::Quarantine;
@@ -34,6 +36,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longest wait at the end for tokens that are being refreshed: a little more than all deadlines of one refresh.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait at the end for the disk to take the audit log: one sync of a disk that is busy.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All rooms, built. Nothing runs yet but the pool's idle keepers. [`App::stop`] ends every server.
 #[derive(Debug)]
@@ -54,6 +58,10 @@ pub struct App {
     pub alerts: Arc<Alerts>,
     /// What goes on, for those who look.
     pub monitor: Arc<Monitor>,
+    /// Who did what, where that is kept.
+    pub audit: Option<audit::Log>,
+    /// Notified when a server may have changed.
+    pub(super) server_news: Arc<Notify>,
     pub(super) pool: Arc<Pool>,
     results: Arc<Results>,
     catalog: Arc<Catalog>,
@@ -92,14 +100,14 @@ impl App {
         let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras, &refreshes);
         let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
         let (path, path_task) = search_path(settings, env, &servers);
-        let news = Arc::new(News::default());
+        let (news, server_news) = (Arc::new(News::default()), Arc::new(Notify::new()));
         let (quarantine, damaged) = Quarantine::read(config.home.quarantine());
         warnings.extend(damaged);
         let held = quarantine.held();
         let world = World {
             salvage,
             path: path.clone(),
-            events: events::sink(news.clone(), server_logs.clone(), alerts.clone(), quarantine),
+            events: events::sink(news.clone(), server_logs.clone(), alerts.clone(), quarantine, server_news.clone()),
             now: unix_now,
             measure,
             http_get: health::http_get(),
@@ -128,6 +136,17 @@ impl App {
         if settings.monitor.enabled {
             operations.observe_with(monitor.clone());
         }
+        let (audit, audit_fault) = care::audit(config, &monitor);
+        if audit_fault.is_some() && settings.audit.required {
+            operations.observe_with(Arc::new(audit::Missing));
+        }
+        warnings.extend(audit_fault);
+        if let Some(audit) = &audit {
+            operations.observe_with(Arc::new(audit.clone()));
+        }
+        if let Some(observer) = traces::observer() {
+            operations.observe_with(observer);
+        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -138,6 +157,8 @@ impl App {
             server_logs,
             alerts,
             monitor,
+            audit,
+            server_news,
             pool,
             catalog: kept_catalog,
             history,
@@ -147,6 +168,13 @@ impl App {
             refreshes,
             commands,
         })
+    }
+
+    /// Counts the clients that come from now on, where the settings want figures.
+    pub(super) fn count_clients(&self, front: &Front, config: &Config) {
+        if config.settings.monitor.enabled {
+            front.count_with(self.monitor.clone());
+        }
     }
 
     /// The programs that are not to be found where servers are started from, by server. Waits for the login shell's answer
@@ -182,6 +210,7 @@ impl App {
     pub async fn stop(&self) {
         self.path_task.abort();
         self.pool.stop().await;
+        self.monitor.stop().await;
         // A refresh that is cut off between the issuer's answer and the disk costs the login.
         self.refreshes.close();
         if tokio::time::timeout(REFRESH_TIMEOUT, self.refreshes.wait()).await.is_err() {
@@ -190,6 +219,12 @@ impl App {
         self.results.clear();
         if let Some(history) = &self.history {
             history.stop().await;
+        }
+        if let Some(audit) = self.audit.clone() {
+            let closing = tokio::task::spawn_blocking(move || audit.close());
+            if tokio::time::timeout(AUDIT_TIMEOUT, closing).await.is_err() {
+                tracing::error!("the disk did not take the end of the audit log; some events may be missing there");
+            }
         }
         // The last, so that what the end of a server gives to tell is told.
         self.alerts.stop().await;

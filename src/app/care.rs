@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::alerts::{self, Alerts, Encryption, MailSettings, Occasion, WebhookSettings};
+use crate::audit;
 use crate::config::{AlertOccasion, Config, Env, MailEncryption};
-use crate::monitor::{self, Monitor};
+use crate::domain::error_chain;
+use crate::monitor::{self, Monitor, Topic};
 use crate::operations::ResultBounds;
 use crate::results::{self, Results};
 use crate::server_logs::{Limits, ServerLogs};
@@ -17,6 +19,36 @@ pub(super) fn server_logs(config: &Config) -> Option<Arc<ServerLogs>> {
     let settings = &config.settings.server_logs;
     let limits = Limits { bytes_max: settings.bytes_max, files_max: settings.files_max, now_ms };
     settings.enabled.then(|| Arc::new(ServerLogs::new(config.home.server_logs(), limits)))
+}
+
+/// The log of who did what, and why there is none although there should be.
+pub(super) fn audit(config: &Config, monitor: &Arc<Monitor>) -> (Option<audit::Log>, Option<String>) {
+    if !config.settings.audit.enabled {
+        return (None, None);
+    }
+    let monitor = monitor.clone();
+    let tell = move |entries: &[audit::Entry]| {
+        for entry in entries {
+            monitor.publish(Topic::Audit, || serde_json::to_string(entry).ok());
+        }
+    };
+    match audit::Log::start(audit_options(config), now_ms, Some(Box::new(tell))) {
+        Ok(log) => (Some(log), None),
+        Err(fault) => (None, Some(error_chain(&fault))),
+    }
+}
+
+/// How the log of who did what is kept.
+#[must_use]
+pub fn audit_options(config: &Config) -> audit::Options {
+    let settings = &config.settings.audit;
+    audit::Options {
+        folder: config.home.audit(),
+        file_bytes_max: settings.file_bytes_max,
+        keep_days: settings.keep_days,
+        queue_len: settings.queue_len,
+        is_required: settings.required,
+    }
 }
 
 /// What goes on, for those who look.

@@ -67,8 +67,9 @@ pub async fn serve_daemon(
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     let behind_stop = CancellationToken::new();
-    let behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
-    let checks = checks(config, env, behind.reload_soon());
+    let mut behind = Behind::start(&app, config, options.request, env.clone(), &behind_stop);
+    behind.watch(&app, config, &behind_stop);
+    let checks = checks(config, env.clone(), behind.reload_soon());
     let service = Arc::new(Service::new(
         app.operations.clone(),
         super::run::profiles(config),
@@ -77,12 +78,18 @@ pub async fn serve_daemon(
         options.build.clone(),
         options.log.clone(),
     ));
+    app.count_clients(&service.front, config);
     let tasks = TaskTracker::new();
     let listening = http.as_ref().map(Opened::listening).unwrap_or_default();
     let addresses = listening.http.clone();
-    if let Some(http) = http {
+    // Nothing else sets it.
+    let _set = service.http.set(listening.bases());
+    if let Some(mut http) = http {
+        http.note_refusals(app.audit.clone());
         let until = (service.stop.clone(), service.end.clone());
-        http.serve(config, &app, (service.front.clone(), service.profiles.clone()), until, &tasks);
+        let presence = service.presence.clone();
+        let verbs = app.verbs(config, env, &listening, move || presence.borrow().clients);
+        http.serve(config, &app, (service.front.clone(), service.profiles.clone(), verbs), until, &tasks);
     }
     if options.must_serve_http {
         service.presence.send_modify(|presence| presence.pins += 1);

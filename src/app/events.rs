@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::alerts::{Alert, Alerts, Occasion};
 use crate::domain::ServerName;
 use crate::reconcile::News;
@@ -17,6 +19,7 @@ pub(super) fn sink(
     logs: Option<Arc<ServerLogs>>,
     alerts: Arc<Alerts>,
     quarantine: Quarantine,
+    changed: Arc<Notify>,
 ) -> Arc<dyn Fn(Event) + Send + Sync> {
     Arc::new(move |event| {
         if let Some(logs) = &logs {
@@ -24,6 +27,7 @@ pub(super) fn sink(
         }
         keep(&quarantine, &event);
         raise(&alerts, &event);
+        changed.notify_one();
         news.push(event);
     })
 }

@@ -7,9 +7,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit;
 use crate::config::{Config, HttpSettings};
 use crate::domain::Moment;
-use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Surfaces, Tls};
+use crate::gateway::http::{self, Access, Error, Limits, ListedKeys, Rate, Service, Tls};
 use crate::gateway::mcp::{Front, Profiles};
 use crate::gateway::verbs::Verbs;
 use crate::gateway::watch::{Events, LogFeeds};
@@ -28,6 +29,15 @@ pub struct Listening {
     pub http: Vec<SocketAddr>,
     /// Whether that is HTTPS.
     pub has_tls: bool,
+}
+
+impl Listening {
+    /// Each address as `http://ADDRESS:PORT`, or `https://…`.
+    #[must_use]
+    pub fn bases(&self) -> Vec<String> {
+        let scheme = if self.has_tls { "https" } else { "http" };
+        self.http.iter().map(|address| format!("{scheme}://{address}")).collect()
+    }
 }
 
 /// The addresses that are listened on, and who may come.
@@ -69,6 +79,11 @@ impl Opened {
         Ok(Some(Self { listeners, access, addresses }))
     }
 
+    /// Notes there who is not let in.
+    pub(super) fn note_refusals(&mut self, audit: Option<audit::Log>) {
+        self.access.audit = audit;
+    }
+
     /// What clients can connect to.
     pub(super) fn listening(&self) -> Listening {
         Listening { http: self.addresses.clone(), has_tls: self.access.tls.is_some() }
@@ -79,14 +94,14 @@ impl Opened {
         self,
         config: &Config,
         app: &App,
-        (front, profiles): (Arc<Front>, Profiles),
+        (front, profiles, verbs): (Arc<Front>, Profiles, Arc<Verbs>),
         (stop, end): (CancellationToken, CancellationToken),
         tasks: &TaskTracker,
     ) {
         let limits = limits(config);
         make_room(limits.connections_max);
-        let surfaces = surfaces(config, app, tasks, &end);
-        let service = Service::new(front, profiles, limits, self.access, surfaces, (stop, end), tasks.clone());
+        let verbs = (verbs, events(config, app, tasks, &end));
+        let service = Service::new((front, profiles), verbs, limits, self.access, (stop, end), tasks.clone());
         for listener in self.listeners {
             tasks.spawn(http::listen(service.clone(), listener));
         }
@@ -113,16 +128,15 @@ fn access(settings: &HttpSettings, keys: KeyFile) -> Result<Access, Error> {
     })
 }
 
-/// What there is beside MCP.
-fn surfaces(config: &Config, app: &App, tasks: &TaskTracker, end: &CancellationToken) -> Surfaces {
+/// What can be followed.
+fn events(config: &Config, app: &App, tasks: &TaskTracker, end: &CancellationToken) -> Events {
     let settings = &config.settings;
     let logs = settings.server_logs.enabled.then(|| {
         let lines_per_s_max = settings.websocket.log_lines_per_s_max;
         LogFeeds::new(config.home.server_logs(), lines_per_s_max, tasks.clone(), end.clone())
     });
-    let operations = app.operations.clone();
     let monitor = settings.monitor.enabled.then(|| app.monitor.clone());
-    Surfaces { verbs: Arc::new(Verbs::new(operations.clone())), events: Events { monitor, logs, operations } }
+    Events { monitor, logs, operations: app.operations.clone() }
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

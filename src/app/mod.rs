@@ -16,16 +16,18 @@ mod guard;
 mod health;
 mod http;
 mod logins;
+mod network;
 mod pool_servers;
 mod quarantine;
 mod reload;
 mod run;
 mod serve_http;
+mod watch;
 
 #[cfg(unix)]
 pub use adopted_env::AdoptedEnv;
 pub use build::App;
-pub use care::alerts;
+pub use care::{alerts, audit_options};
 pub use clock::now_ms;
 #[cfg(unix)]
 pub use daemon::{DaemonOptions, serve_daemon};

@@ -61,6 +61,7 @@ pub async fn serve_stdio(
     let client_limits = mcp::ClientLimits { calls_in_flight_max: limits.calls_in_flight_max };
     let session = mcp::Session { is_resumed, profile, ..mcp::Session::default() };
     let front = mcp::front(app.operations.clone(), client_limits);
+    app.count_clients(&front, config);
     let served = mcp::serve(&front, streams, session, stop.clone()).await;
     stop.cancel();
     app.stop().await;

@@ -32,20 +32,24 @@ pub async fn serve_http(
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     Ancestry::of(config, &*env).check()?;
-    let Some(http) = Opened::of(config).await? else { return Ok(()) };
+    let Some(mut http) = Opened::of(config).await? else { return Ok(()) };
     let app = Arc::new(App::build(config, &*env)?);
     for warning in &app.warnings {
         tracing::warn!("{warning}");
     }
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let behind = Behind::start(&app, config, request, env, &end);
+    let mut behind = Behind::start(&app, config, request, env.clone(), &end);
+    behind.watch(&app, config, &end);
     let signals = tokio::spawn(cancel_on_signal(stop.clone()));
     let calls = Arc::new(AtomicUsize::new(0));
     let limits = mcp::ClientLimits { calls_in_flight_max: config.settings.limits.calls_in_flight_max };
     let front = mcp::Front::new(app.operations.clone(), limits, calls.clone());
+    app.count_clients(&front, config);
     let tasks = TaskTracker::new();
+    http.note_refusals(app.audit.clone());
     let listening = http.listening();
-    http.serve(config, &app, (front, profiles(config)), (stop.clone(), end.clone()), &tasks);
+    let verbs = app.verbs(config, env, &listening, || 0);
+    http.serve(config, &app, (front, profiles(config), verbs), (stop.clone(), end.clone()), &tasks);
     ready(listening);
     stop.cancelled().await;
     tasks.close();

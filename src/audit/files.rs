@@ -10,6 +10,8 @@ use super::error::file;
 
 /// Ending of the files.
 const ENDING: &str = ".jsonl";
+/// The file that whoever writes holds locked.
+pub(super) const LOCK: &str = "chain.lock";
 /// Longest line, in bytes: a record has bounded texts, and what is longer is none of ours.
 pub(super) const LINE_BYTES_MAX: usize = 64 * 1024;
 

@@ -1,5 +1,6 @@
 //! The log of a running process: who has something to say leaves it in a queue, and a thread writes what has come together.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,7 +61,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    events: Vec<Event>,
+    events: VecDeque<Event>,
     flood: Flood,
     /// The thread sleeps until something comes.
     is_asleep: bool,
@@ -74,23 +75,32 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    /// Starts the thread. Blocks for making the folder. `now` is the wall clock, in milliseconds since 1970.
+    /// Starts the thread. `now` is the wall clock, in milliseconds since 1970. A folder that cannot be had is tried again, as a disk
+    /// that is full is. Where the log is required it is tried at once, which blocks for making a folder.
     ///
     /// # Errors
-    /// When the folder cannot be had, or the thread.
+    /// When there is no thread to be had.
     pub fn start(options: Options, now: fn() -> i64, told: Option<Told>) -> Result<Self, Error> {
-        let writer = Writer::open(options.clone())?;
+        let mut writer = Writer::new(options.clone());
+        let tried = if options.is_required { writer.try_out() } else { Ok(()) };
+        if let Err(fault) = &tried {
+            tracing::error!(error = error_chain(fault), "nothing runs: the audit log cannot be written");
+        }
         let shared = Arc::new(Shared {
             options,
             now,
             waiting: Mutex::default(),
             has_come: Condvar::new(),
             lost: AtomicU64::new(0),
-            is_able: AtomicBool::new(true),
+            is_able: AtomicBool::new(tried.is_ok()),
         });
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new().name("audit".to_owned());
-        let thread = thread.spawn(move || for_thread.run(writer, told.as_ref())).map_err(Error::Thread)?;
+        let thread = thread.spawn(move || {
+            let _at_its_end = Ending(&for_thread);
+            for_thread.run(writer, told.as_ref());
+        });
+        let thread = thread.map_err(Error::Thread)?;
         Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
     }
 
@@ -98,11 +108,18 @@ impl Log {
     pub fn record(&self, event: Event) {
         let mut waiting = self.shared.waiting();
         if waiting.events.len() >= self.shared.options.queue_len || waiting.is_over {
+            // Under the lock, so that the next batch on the disk is behind it.
+            let was_able = self.shared.is_able.swap(false, Ordering::Relaxed);
             drop(waiting);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            if was_able {
+                tracing::error!(
+                    "the audit log does not keep up (audit.queue_len): what happens now is counted, not noted"
+                );
+            }
             return;
         }
-        waiting.events.push(event);
+        waiting.events.push_back(event);
         self.shared.wake(waiting);
     }
 
@@ -148,6 +165,15 @@ impl Log {
     }
 }
 
+/// Says at the end of the thread, be it a panic, that nothing is written any more.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.is_able.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -176,6 +202,8 @@ impl Shared {
                     batch.pop();
                 }
                 if is_over {
+                    let count = batch.len() + self.waiting().events.len();
+                    tracing::error!(count, "the last events were not written into the audit log");
                     return;
                 }
                 continue;
@@ -200,9 +228,17 @@ impl Shared {
             .wait_timeout_while(waiting, pause, |waiting| !waiting.is_over)
             .unwrap_or_else(PoisonError::into_inner);
         waiting = woken;
-        let room = BATCH_MAX.saturating_sub(batch.len()).min(waiting.events.len());
-        batch.extend(waiting.events.drain(..room));
-        waiting.is_over
+        // Moved at once where that can be: whoever records waits for the lock meanwhile.
+        let room = BATCH_MAX.saturating_sub(batch.len());
+        let taken = if waiting.events.len() <= room {
+            std::mem::take(&mut waiting.events)
+        } else {
+            waiting.events.drain(..room).collect()
+        };
+        let is_over = waiting.is_over;
+        drop(waiting);
+        batch.extend(taken);
+        is_over
     }
 
     fn write(&self, writer: &mut Writer, batch: &[Event], told: Option<&Told>) -> bool {

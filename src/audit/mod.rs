@@ -19,6 +19,7 @@ mod writer;
 pub use entry::{Entry, Event, ParamsDigest};
 pub use error::Error;
 pub use log::{Log, Options, Told};
+pub use observe::Missing;
 pub use page::{Filter, Page, page};
 pub use verify::{Broken, Chain, verify};
 pub use writer::append;

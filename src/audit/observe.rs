@@ -7,6 +7,18 @@ use crate::domain::{Act, CallParams, Ended, Observer, Verb};
 use super::entry::{Event, ParamsDigest};
 use super::log::Log;
 
+/// In the place of a log that is required and could not be had: nothing may run.
+#[derive(Debug)]
+pub struct Missing;
+
+impl Observer for Missing {
+    fn ended(&self, _: &Ended<'_>) {}
+
+    fn may_begin(&self) -> bool {
+        false
+    }
+}
+
 impl Observer for Log {
     fn ended(&self, ended: &Ended<'_>) {
         if ended.verb == Verb::Find {
@@ -27,7 +39,7 @@ impl Observer for Log {
         self.record(Event {
             at: self.now(),
             who: ended.who.cloned(),
-            from: None,
+            from: ended.from.map(|from| from.to_canonical().to_string()),
             surface: Some(ended.surface.word()),
             action: ended.verb.word(),
             target,
@@ -41,10 +53,10 @@ impl Observer for Log {
     fn acted(&self, act: &Act<'_>) {
         let mut details: Vec<(&'static str, Value)> = Vec::new();
         details.extend((!act.why.is_empty()).then(|| ("why", act.why.chars().take(200).collect::<String>().into())));
-        self.record(Event {
+        let event = Event {
             at: self.now(),
             who: act.who.cloned(),
-            from: None,
+            from: act.from.map(|from| from.to_canonical().to_string()),
             surface: Some(act.surface.word()),
             action: act.action,
             target: act.target.to_owned(),
@@ -52,7 +64,9 @@ impl Observer for Log {
             ms: Some(act.duration.as_secs_f64() * 1000.0),
             params: None,
             details,
-        });
+        };
+        // Who is refused may knock as often as he likes.
+        if act.action.starts_with("access.") { self.refused(event) } else { self.record(event) }
     }
 
     fn may_begin(&self) -> bool {

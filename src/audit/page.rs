@@ -125,7 +125,8 @@ impl Backwards {
 /// Where a line begins from which on no record is older than that number, by halving: numbers rise.
 fn place(file: &mut File, len: u64, before: u64) -> std::io::Result<u64> {
     let (mut low, mut high) = (0, len);
-    while high - low > BLOCK_LEN {
+    // A line that reaches beyond `high` lets `low` pass it.
+    while high.saturating_sub(low) > BLOCK_LEN {
         let middle = low + (high - low) / 2;
         match first_from(file, middle)? {
             Some((start, seq)) if seq < before && start > low => low = start,
@@ -133,7 +134,7 @@ fn place(file: &mut File, len: u64, before: u64) -> std::io::Result<u64> {
         }
     }
     // The line in the middle may have begun before `high`, and is passed over by its number otherwise.
-    Ok((high + LINE_BYTES_MAX as u64).min(len))
+    Ok((low.max(high) + LINE_BYTES_MAX as u64).min(len))
 }
 
 /// The first record that begins behind that place, and where.
@@ -141,8 +142,13 @@ fn first_from(file: &mut File, at: u64) -> std::io::Result<Option<(u64, u64)>> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(2 * LINE_BYTES_MAX as u64).read_to_end(&mut bytes)?;
-    let Some(start) = memchr::memchr(b'\n', &bytes).map(|at| at + 1) else { return Ok(None) };
-    let Some(len) = memchr::memchr(b'\n', &bytes[start..]) else { return Ok(None) };
-    let entry = serde_json::from_slice::<Entry>(&bytes[start..start + len]).ok();
-    Ok(entry.map(|entry| (at + start as u64, entry.seq)))
+    let Some(mut start) = memchr::memchr(b'\n', &bytes).map(|at| at + 1) else { return Ok(None) };
+    while let Some(len) = memchr::memchr(b'\n', &bytes[start..]) {
+        if let Ok(entry) = serde_json::from_slice::<Entry>(&bytes[start..start + len]) {
+            return Ok(Some((at + start as u64, entry.seq)));
+        }
+        // A line that is none must not hide the good ones behind it.
+        start += len + 1;
+    }
+    Ok(None)
 }

@@ -8,7 +8,11 @@ use super::Error;
 use super::chain::{BEGIN, is_sealed};
 use super::entry::Entry;
 use super::error::file;
-use super::files::{self, LINE_BYTES_MAX};
+use super::files::{self, LINE_BYTES_MAX, LogFile};
+use super::writer::REMOVED;
+
+/// How often a look begins anew when a file went meanwhile.
+const TRIES: usize = 3;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,11 +45,36 @@ pub struct Broken {
 /// # Errors
 /// When a file cannot be read.
 pub fn verify(folder: &Path) -> Result<Chain, Error> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match verify_once(folder) {
+            // It was old, and somebody who writes has removed it since we looked: the log says so now.
+            Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound && tries > 0 => {}
+            checked => return checked,
+        }
+    }
+}
+
+/// The files and how long they are at a moment in which nobody writes; so no half of what is written just then is seen.
+fn at_rest(folder: &Path) -> Result<Vec<(LogFile, u64)>, Error> {
+    // A log that nobody has written to with a lock, or that may only be read, is at rest.
+    let lock = File::open(folder.join(files::LOCK)).ok();
+    let _is_held = lock.as_ref().is_some_and(|lock| lock.lock_shared().is_ok());
+    let each = files::list(folder)?.into_iter().map(|log_file| {
+        let about = std::fs::metadata(&log_file.path).map_err(file("reading", &log_file.path))?;
+        Ok((log_file, about.len()))
+    });
+    each.collect()
+}
+
+fn verify_once(folder: &Path) -> Result<Chain, Error> {
     let mut chain = Chain { head: BEGIN.to_owned(), ..Chain::default() };
     // Up to where records were removed, as the chain itself says.
     let mut removed_to = 0;
-    for log_file in files::list(folder)? {
-        let mut lines = BufReader::new(File::open(&log_file.path).map_err(file("reading", &log_file.path))?);
+    for (log_file, len) in at_rest(folder)? {
+        let open = File::open(&log_file.path).map_err(file("reading", &log_file.path))?;
+        let mut lines = BufReader::new(open.take(len));
         let mut number = 0;
         let mut line = String::new();
         loop {
@@ -66,7 +95,7 @@ pub fn verify(folder: &Path) -> Result<Chain, Error> {
                     if chain.records == 0 {
                         chain.first = entry.seq;
                     }
-                    if entry.action == "audit.removed" {
+                    if entry.action == REMOVED {
                         let to = entry.target.split_once('-').and_then(|(_, to)| to.parse().ok());
                         removed_to = to.unwrap_or(removed_to);
                     }
@@ -81,7 +110,7 @@ pub fn verify(folder: &Path) -> Result<Chain, Error> {
             number += 1;
         }
     }
-    if chain.records > 0 && chain.first != removed_to + 1 {
+    if chain.records > 0 && chain.first > removed_to + 1 {
         let what =
             format!("records up to {} are missing, and the log does not say that they were removed", chain.first - 1);
         let oldest = files::list(folder)?.into_iter().next().map(|log_file| log_file.path).unwrap_or_default();

@@ -13,13 +13,15 @@ use super::files::{self, LogFile, Tail};
 use super::{Error, Options};
 
 const DAY_MS: i64 = 86_400_000;
+/// The action of a record that says which files went.
+pub(super) const REMOVED: &str = "audit.removed";
 
 /// Writes one event, for a process that has no more to say. Blocks until it is on the disk.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn append(options: &Options, event: &Event) -> Result<(), Error> {
-    Writer::open(options.clone())?.append(std::slice::from_ref(event)).map(drop)
+    Writer::new(options.clone()).append(std::slice::from_ref(event)).map(drop)
 }
 
 /// The end of the chain.
@@ -29,6 +31,8 @@ pub(super) struct Writer {
     /// Opened anew after a failure: the folder may be another.
     lock: Option<File>,
     end: Option<End>,
+    /// What we have to tell of the log itself, and could not yet.
+    own: Vec<Event>,
 }
 
 /// Where the next line goes.
@@ -44,10 +48,15 @@ struct End {
 }
 
 impl Writer {
-    /// Makes the folder if need be. Blocking.
-    pub(super) fn open(options: Options) -> Result<Self, Error> {
-        let lock = Some(lock_file(&options.folder)?);
-        Ok(Self { options, lock, end: None })
+    /// Nothing is opened yet.
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, lock: None, end: None, own: Vec::new() }
+    }
+
+    /// Whether the folder can be had, as far as that shows without writing into it. Blocking.
+    pub(super) fn try_out(&mut self) -> Result<(), Error> {
+        self.lock = Some(lock_file(&self.options.folder)?);
+        Ok(())
     }
 
     /// Writes records of these events and gives them back once they are on the disk. Blocking. After an error none of them is there,
@@ -78,41 +87,62 @@ impl Writer {
     }
 
     fn append_locked(&mut self, events: &[Event]) -> Result<Vec<Entry>, Error> {
-        let mut own = Vec::new();
+        let mut own = std::mem::take(&mut self.own);
+        let written = self.write_locked(events, &mut own);
+        if written.is_err() {
+            // Nothing was removed: that is looked at anew.
+            own.retain(|event| event.action != REMOVED);
+            self.own = own;
+        }
+        written
+    }
+
+    fn write_locked(&mut self, events: &[Event], own: &mut Vec<Event>) -> Result<Vec<Entry>, Error> {
         let now = events.iter().map(|event| event.at).max().unwrap_or_default();
         let end = match self.end.take().filter(|end| end.is_the_end(&self.options.folder)) {
             Some(end) => end,
-            None => End::find(&self.options.folder, now, &mut own)?,
+            None => End::find(&self.options.folder, now, own)?,
         };
-        let mut end = self.turned_over(end, now, &mut own)?;
+        let (mut end, old) = self.turned_over(end, now, own)?;
         let entries = end.write(own.iter().chain(events))?;
         self.end = Some(end);
+        // Only now, when it is on the disk that they go. One that stays is tried again at the next turn.
+        for old in old {
+            if let Err(fault) = fs::remove_file(&old.path) {
+                tracing::warn!(file = %old.path.display(), error = %fault, "an old file of the audit log could not be removed");
+            }
+        }
         Ok(entries)
     }
 
-    /// A new file when this one is full or of another day; then old files go.
-    fn turned_over(&self, end: End, now: i64, own: &mut Vec<Event>) -> Result<End, Error> {
+    /// A new file when this one is full or of another day; and the old ones that are to go then.
+    fn turned_over(&self, end: End, now: i64, own: &mut Vec<Event>) -> Result<(End, Vec<LogFile>), Error> {
         let is_of_today = end.at.div_euclid(DAY_MS) >= now.div_euclid(DAY_MS);
         if end.len == 0 || (end.len < self.options.file_bytes_max && is_of_today) {
-            return Ok(end);
+            return Ok((end, Vec::new()));
         }
+        let keep = i64::from(self.options.keep_days).saturating_mul(DAY_MS);
+        // Of a clock that jumps ahead nothing gets old at once: the next turn is early enough, when it was right.
+        let known_now = if now.saturating_sub(end.at) > keep { end.at } else { now };
         let next = files::named(&self.options.folder, end.seq + 1);
         let end = End::begin(next, end.seq, end.hash, end.at)?;
         sync_folder(&self.options.folder);
-        let oldest = now.saturating_sub(i64::from(self.options.keep_days).saturating_mul(DAY_MS));
-        let mut gone = None;
+        let oldest = known_now.saturating_sub(keep);
+        let mut gone: Vec<LogFile> = Vec::new();
+        let mut last_gone = 0;
         for (old, next) in pairs(&files::list(&self.options.folder)?) {
-            let is_over = files::tail(&old.path)?.last.is_none_or(|last| last.at < oldest);
+            // One whose end cannot be read may have been tampered with: it stays, for who checks the chain.
+            let is_over = files::tail(&old.path)?.last.is_some_and(|last| last.at < oldest);
             if !is_over || next.first > end.seq + 1 {
                 break;
             }
-            fs::remove_file(&old.path).map_err(file("removing", &old.path))?;
-            gone = Some((gone.map_or(old.first, |(first, _)| first), next.first - 1));
+            gone.push(old.clone());
+            last_gone = next.first - 1;
         }
-        if let Some((first, last)) = gone {
-            own.push(told(now, "audit.removed", format!("{first}-{last}"), json!(self.options.keep_days), "keep_days"));
+        if let Some(first) = gone.first().map(|old| old.first) {
+            own.push(told(now, REMOVED, format!("{first}-{last_gone}"), json!(self.options.keep_days), "keep_days"));
         }
-        Ok(end)
+        Ok((end, gone))
     }
 }
 
@@ -184,7 +214,7 @@ impl End {
 
 fn lock_file(folder: &Path) -> Result<File, Error> {
     files::make_folder(folder)?;
-    let path = folder.join("chain.lock");
+    let path = folder.join(files::LOCK);
     files::private().write(true).truncate(false).open(&path).map_err(file("opening", &path))
 }
 

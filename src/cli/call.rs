@@ -4,12 +4,11 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::domain::Surface;
-use crate::operations::{Advice, ExecuteInput, ExecuteOutput, OpContext, RouteInfo, StepState, StepsOutput};
+use crate::operations::{Advice, ExecuteInput, ExecuteOutput, RouteInfo, StepState, StepsOutput};
 
 use super::exit_code::{self, Exit};
 use super::output::{DIM, Out, WARN, painted};
-use super::{Global, prepare};
+use super::{Global, by_command_line, prepare};
 
 #[derive(Debug, Args)]
 pub(super) struct ExecuteArgs {
@@ -78,7 +77,7 @@ async fn run(global: &Global, input: ExecuteInput) -> anyhow::Result<Exit> {
     let app = prepare::app_with_tools(&config).await?;
     #[cfg(unix)]
     super::thin::call_through_daemon(global, &config, &app.operations);
-    let cx = OpContext { surface: Surface::Cli, ..OpContext::default() };
+    let cx = by_command_line();
     let output = tokio::select! {
         output = app.operations.execute(&cx, input) => output,
         _ = tokio::signal::ctrl_c() => {

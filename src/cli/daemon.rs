@@ -112,6 +112,7 @@ async fn in_foreground(global: &Global, args: &DaemonArgs) -> anyhow::Result<Exi
         return Ok(Exit::Failed);
     };
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = config.settings.log.file.clone();
     app::serve_daemon(
@@ -135,6 +136,7 @@ async fn detached(global: &Global, args: &DaemonArgs, report: &mut Report) -> an
     let own_log = config.home.logs().join(DAEMON_LOG);
     let (level, bytes_max) = (global.verbose.then_some("debug"), config.settings.daemon.log_bytes_max);
     telemetry::start_with_own_file(&config.settings.log, level, &config.home.logs(), &own_log, bytes_max)?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = Some(config.settings.log.file.clone().unwrap_or(own_log));
     let options =

@@ -19,7 +19,7 @@ use crate::operations::RebuildReport;
 use super::exit_code::Exit;
 use super::output::{BAD, BOLD, DIM, GOOD, Out, WARN, counted, one_line, painted};
 use super::progress::Bars;
-use super::{Global, prepare};
+use super::{Global, by_command_line, prepare};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -80,7 +80,7 @@ pub(super) async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<Exi
     }
     let app = prepare::app(&config).await?;
     let bars = Bars::new();
-    let index = app.operations.rebuild_index(bars.sink()).await;
+    let index = app.operations.rebuild_index(&by_command_line(), bars.sink()).await;
     bars.finish();
     app.stop().await;
     let index = index?;

@@ -7,7 +7,7 @@ use crate::operations::{IndexStatus, RebuildReport};
 use super::exit_code::Exit;
 use super::output::{BAD, DIM, GOOD, Out, counted, painted};
 use super::progress::Bars;
-use super::{Global, prepare};
+use super::{Global, by_command_line, prepare};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum IndexCommand {
@@ -23,8 +23,9 @@ pub(super) async fn index(global: &Global, command: &IndexCommand) -> anyhow::Re
     match command {
         IndexCommand::Rebuild => {
             let bars = Bars::new();
+            let by = by_command_line();
             let report = tokio::select! {
-                report = app.operations.rebuild_index(bars.sink()) => report,
+                report = app.operations.rebuild_index(&by, bars.sink()) => report,
                 _ = tokio::signal::ctrl_c() => {
                     bars.finish();
                     app.stop().await;

@@ -3,14 +3,14 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::app::now_ms;
-use crate::config::{Home, ProcessEnv};
-use crate::domain::{Moment, Scope};
+use crate::app::{audit_options, now_ms};
+use crate::audit;
+use crate::domain::{Moment, Scope, Surface, error_chain};
 use crate::keys::{KeyFile, NewKey, StoredKey};
 
-use super::Global;
 use super::exit_code::Exit;
 use super::output::{DIM, Out, WARN, counted, painted};
+use super::{Global, prepare};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -96,16 +96,36 @@ impl Listed {
 }
 
 pub(super) async fn keys(global: &Global, command: KeysCommand) -> anyhow::Result<Exit> {
-    let home = Home::find(global.home.as_deref(), &ProcessEnv)?;
-    let file = KeyFile::at(home.keys());
+    let config = prepare::configuration(global)?;
+    let file = KeyFile::at(config.home.keys());
     let is_json = global.json;
-    tokio::task::spawn_blocking(move || run(&file, command, is_json)).await?
+    let audit = config.settings.audit.enabled.then(|| audit_options(&config));
+    tokio::task::spawn_blocking(move || run(&file, command, &Noted { audit }, is_json)).await?
 }
 
-fn run(file: &KeyFile, command: KeysCommand, is_json: bool) -> anyhow::Result<Exit> {
+/// Where it is noted that keys were made and revoked.
+struct Noted {
+    audit: Option<audit::Options>,
+}
+
+impl Noted {
+    fn note(&self, action: &'static str, key: &StoredKey, now: Moment) {
+        let Some(options) = &self.audit else { return };
+        let (at, who, surface) = (now.0, Some("cli".into()), Some(Surface::Cli.word()));
+        let details = vec![("name", key.name.clone().into()), ("scope", key.scope.word().into())];
+        let target = key.id.clone();
+        let event =
+            audit::Event { at, who, surface, action, target, outcome: "done", details, ..audit::Event::default() };
+        if let Err(fault) = audit::append(options, &event) {
+            Out::stderr().warning(&error_chain(&fault));
+        }
+    }
+}
+
+fn run(file: &KeyFile, command: KeysCommand, noted: &Noted, is_json: bool) -> anyhow::Result<Exit> {
     let now = Moment(now_ms());
     match command {
-        KeysCommand::Create(args) => create(file, args, now, is_json),
+        KeysCommand::Create(args) => create(file, args, (noted, now), is_json),
         KeysCommand::List => {
             let listed: Vec<Listed> = file.list()?.into_iter().map(|key| Listed::of(key, now)).collect();
             if is_json {
@@ -117,6 +137,7 @@ fn run(file: &KeyFile, command: KeysCommand, is_json: bool) -> anyhow::Result<Ex
         }
         KeysCommand::Revoke { key } => {
             let gone = file.revoke(&key)?;
+            noted.note("keys.revoke", &gone, now);
             if is_json {
                 Out::stdout().json(&Listed::of(gone, now));
             } else {
@@ -127,7 +148,7 @@ fn run(file: &KeyFile, command: KeysCommand, is_json: bool) -> anyhow::Result<Ex
     }
 }
 
-fn create(file: &KeyFile, args: CreateArgs, now: Moment, is_json: bool) -> anyhow::Result<Exit> {
+fn create(file: &KeyFile, args: CreateArgs, (noted, now): (&Noted, Moment), is_json: bool) -> anyhow::Result<Exit> {
     let scope: Scope = args.scope.parse().map_err(anyhow::Error::msg)?;
     let expires = args.expires.map(|end| match end {
         End::AfterMs(ms) => Moment(now.0.saturating_add(ms)),
@@ -135,6 +156,7 @@ fn create(file: &KeyFile, args: CreateArgs, now: Moment, is_json: bool) -> anyho
     });
     anyhow::ensure!(expires.is_none_or(|end| end > now), "that time is over already; a key has to end later than now");
     let made = file.create(NewKey { name: args.name, scope, expires }, now)?;
+    noted.note("keys.create", &made.stored, now);
     if is_json {
         let key = Some(made.key);
         Out::stdout().json(&Listed { key, ..Listed::of(made.stored, now) });

@@ -2,12 +2,14 @@
 //! stdout, progress and warnings to stderr.
 
 mod alerts;
+mod audit;
 mod auth;
 mod backup;
 mod call;
 mod config;
 #[cfg(unix)]
 mod daemon;
+mod dashboard;
 mod demo;
 mod doctor;
 mod doctor_routes;
@@ -48,6 +50,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Env, Home, ProcessEnv, Request};
 use crate::demo_server;
+use crate::domain::Surface;
+use crate::operations::OpContext;
 use crate::secrets::redactor;
 
 use exit_code::Exit;
@@ -133,6 +137,8 @@ enum Command {
     /// API keys: who may come over the network, and what he may do
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Show who did what through mcporch, and check that the log of it is whole
+    Audit(audit::AuditArgs),
     /// Say what is wrong with the set-up, and what to do
     Doctor(doctor::DoctorArgs),
     /// Say whether a route was right, so that routing learns from it
@@ -145,6 +151,8 @@ enum Command {
     Test(test::TestArgs),
     /// Serve clients over HTTP (and all others of this home), in the foreground
     Serve(serve_http::ServeArgs),
+    /// Open the dashboard in a browser
+    Dashboard(dashboard::DashboardArgs),
     /// Run the daemon that serves all clients, in the foreground
     #[cfg(unix)]
     Daemon(daemon::DaemonArgs),
@@ -194,6 +202,11 @@ enum Command {
     /// A scriptable MCP server, for the demo and the tests
     #[command(hide = true)]
     DemoServer(Box<demo_server::Flags>),
+}
+
+/// Who uses the command line, for what is noted of it.
+fn by_command_line() -> OpContext {
+    OpContext { surface: Surface::Cli, who: Some("cli".into()), ..OpContext::default() }
 }
 
 impl Global {
@@ -312,6 +325,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
     match line.command {
         None => serve::serve(&global, &line.profile, is_resumed).await,
         Some(Command::Serve(args)) => serve_http::serve(&global, &args, line.standalone).await,
+        Some(Command::Dashboard(args)) => dashboard::dashboard(&global, args, line.standalone).await,
         #[cfg(unix)]
         Some(Command::Daemon(args)) => daemon::daemon(&global, &args).await,
         #[cfg(unix)]
@@ -339,6 +353,7 @@ async fn dispatch(line: CommandLine, is_resumed: bool) -> anyhow::Result<Exit> {
         Some(Command::Config(command)) => config::config(&global, &command).await,
         Some(Command::Secrets(command)) => secrets::secrets(&global, command).await,
         Some(Command::Auth(command)) => auth::auth(&global, command).await,
+        Some(Command::Audit(args)) => audit::audit(&global, args).await,
         Some(Command::Keys(command)) => keys::keys(&global, command).await,
         Some(Command::Doctor(args)) => doctor::doctor(&global, &args).await,
         Some(Command::Feedback(args)) => feedback::feedback(&global, &args).await,

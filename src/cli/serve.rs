@@ -17,6 +17,7 @@ pub(super) async fn serve(global: &Global, profile: &str, is_resumed: bool) -> a
     let config = config::load(&global.request(), &ProcessEnv)?;
     let level = global.verbose.then_some("debug");
     telemetry::start(&config.settings.log, level, &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }

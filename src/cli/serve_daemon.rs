@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::app::{self, AdoptedEnv, DaemonOptions};
-use crate::config::ProcessEnv;
+use crate::app::{self, AdoptedEnv, DaemonOptions, Listening};
+use crate::config::{Config, ProcessEnv};
 use crate::local_socket::{Build, Lock, Place, request};
 use crate::telemetry;
 
@@ -15,7 +15,6 @@ use super::Global;
 use super::daemon::{configured, warn};
 use super::exit_code::Exit;
 use super::output::Out;
-use super::serve_http::{ServeArgs, teller};
 
 /// For one request to the daemon that is there. A guess: it answers in a millisecond.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,11 +24,14 @@ const ROOM_PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// As the daemon of the home, so that clients over stdio and the command line share its servers.
-pub(super) async fn serve(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
+pub(super) async fn serve<T: FnOnce(Listening)>(
+    global: &Global,
+    prepare: impl FnOnce(&mut Config) -> T,
+) -> anyhow::Result<Exit> {
     let build = Build::own();
     let env = Arc::new(AdoptedEnv::over(Box::new(ProcessEnv)));
     let (mut config, place) = configured(global, &env)?;
-    args.apply(&mut config);
+    let tell = prepare(&mut config);
     let lock = match Lock::try_take(&place)? {
         Some(lock) => lock,
         None => match take_over(&place).await? {
@@ -41,11 +43,11 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> anyhow::Result<E
         },
     };
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     warn(&config);
     let log = config.settings.log.file.clone();
     let request = global.request();
     let options = DaemonOptions { place, lock, build, stays: true, must_serve_http: true, log, request };
-    let tell = teller(&config, global.json);
     app::serve_daemon(&config, env, options, tell).await?;
     Ok(Exit::Done)
 }

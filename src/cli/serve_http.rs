@@ -59,32 +59,45 @@ impl ServeArgs {
 }
 
 pub(super) async fn serve(global: &Global, args: &ServeArgs, is_alone: bool) -> anyhow::Result<Exit> {
+    let is_json = global.json;
+    let prepare = |config: &mut Config| {
+        args.apply(config);
+        teller(config, is_json)
+    };
+    serve_with(global, is_alone, prepare).await
+}
+
+/// Serves what `prepare` makes of the configuration; what that gives is told once clients can come.
+pub(super) async fn serve_with<T: FnOnce(Listening)>(
+    global: &Global,
+    is_alone: bool,
+    prepare: impl FnOnce(&mut Config) -> T,
+) -> anyhow::Result<Exit> {
     #[cfg(unix)]
     if !is_alone {
-        return super::serve_daemon::serve(global, args).await;
+        return super::serve_daemon::serve(global, prepare).await;
     }
     #[cfg(not(unix))]
     let _always = is_alone;
     let mut config = config::load(&global.request(), &ProcessEnv)?;
-    args.apply(&mut config);
+    let tell = prepare(&mut config);
     telemetry::start(&config.settings.log, global.verbose.then_some("debug"), &config.home.logs())?;
+    telemetry::start_sending(&config.settings.telemetry);
     for fault in config.faults() {
         tracing::warn!("{fault}");
     }
-    let tell = teller(&config, global.json);
     app::serve_http(&config, global.request(), Arc::new(ProcessEnv), tell).await?;
     Ok(Exit::Done)
 }
 
-pub(super) fn teller(config: &Config, is_json: bool) -> impl FnOnce(Listening) + use<> {
+fn teller(config: &Config, is_json: bool) -> impl FnOnce(Listening) + use<> {
     let profiles: Vec<String> = config.profiles.iter().map(|profile| profile.name.clone()).collect();
     move |listening| tell(&listening, &profiles, is_json)
 }
 
 /// Says where clients find it.
 fn tell(listening: &Listening, profiles: &[String], is_json: bool) {
-    let scheme = if listening.has_tls { "https" } else { "http" };
-    let bases: Vec<String> = listening.http.iter().map(|address| format!("{scheme}://{address}/mcp")).collect();
+    let bases: Vec<String> = listening.bases().iter().map(|base| format!("{base}/mcp")).collect();
     let Some(base) = bases.first() else { return };
     if is_json {
         let told = json!({"url": base, "urls": bases, "pid": std::process::id()});

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Env, Error};
 
-/// The home: six folders, the history, the samples, the quarantine and the API keys below one root. Invariant: the root is absolute.
+/// The home: seven folders, the history, the samples, the quarantine and the API keys below one root. Invariant: the root is absolute.
 /// Nothing here creates a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -78,6 +78,12 @@ impl Home {
     #[must_use]
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys.json")
+    }
+
+    /// `audit/`: who did what, and who was not let in.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.root.join("audit")
     }
 
     /// `credentials/`: what logins at remote servers gave us, sealed.

@@ -211,6 +211,12 @@ impl Layers {
                 }
             }
         }
+        if let (Some(endpoint), Some(at)) =
+            (set(env, "OTEL_EXPORTER_OTLP_ENDPOINT"), self.find("telemetry", "otlp_endpoint"))
+        {
+            let source = Source::Environment { name: "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned() };
+            (self.slots[at].value, self.slots[at].source) = (Value::String(endpoint), source);
+        }
         for (name, text) in env.all().into_iter().filter(|(_, text)| !text.is_empty()) {
             let Some(rest) = name.strip_prefix("MCPORCH_") else { continue };
             let source = Source::Environment { name: name.clone() };

@@ -25,11 +25,13 @@ mod sandbox;
 mod secret_tests;
 mod server;
 mod settings;
+mod settings_audit;
 mod settings_care;
 mod settings_file;
 mod settings_http;
 mod settings_monitor;
 mod settings_results;
+mod settings_telemetry;
 #[cfg(test)]
 mod settings_tests;
 mod settings_websocket;
@@ -60,10 +62,12 @@ pub use settings::{
     LimitsSettings, LogFormat, LogLevel, LogSettings, RouterSettings, ServersSettings, Settings, SupervisionSettings,
 };
 
+pub use settings_audit::AuditSettings;
 pub use settings_care::{AlertOccasion, AlertsSettings, MailEncryption, ServerLogsSettings};
 pub use settings_http::HttpSettings;
 pub use settings_monitor::MonitorSettings;
 pub use settings_results::ResultsSettings;
+pub use settings_telemetry::TelemetrySettings;
 pub use settings_websocket::WebsocketSettings;
 pub use tool_overrides::ToolOverride;
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers;
 use super::sandbox::SandboxSettings;
+use super::settings_audit::AuditSettings;
 use super::settings_care::{AlertsSettings, ServerLogsSettings};
 use super::settings_file::{
     CatalogFile, CommandRuleFile, CommandsFile, DaemonFile, EmbedderFile, HistoryFile, IndexFile, LearningFile,
@@ -17,6 +18,7 @@ use super::settings_file::{
 use super::settings_http::HttpSettings;
 use super::settings_monitor::MonitorSettings;
 use super::settings_results::ResultsSettings;
+use super::settings_telemetry::TelemetrySettings;
 use super::settings_websocket::WebsocketSettings;
 
 /// All settings. `Default` is the compiled-in defaults file.
@@ -52,10 +54,14 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// Serving over HTTP.
     pub http: HttpSettings,
+    /// Who did what.
+    pub audit: AuditSettings,
     /// Clients over WebSocket, and those who follow events.
     pub websocket: WebsocketSettings,
     /// The log.
     pub log: LogSettings,
+    /// Traces and figures that are sent elsewhere.
+    pub telemetry: TelemetrySettings,
     /// The logs of servers.
     pub server_logs: ServerLogsSettings,
     /// Who is told of what.
@@ -411,8 +417,10 @@ impl From<SettingsFile> for Settings {
             learning: file.learning.into(),
             daemon: file.daemon.into(),
             http: file.http.into(),
+            audit: file.audit.into(),
             websocket: file.websocket.into(),
             log: file.log.into(),
+            telemetry: file.telemetry.into(),
             server_logs: file.server_logs.into(),
             alerts: file.alerts.into(),
         }

@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 
 use super::sandbox::{SandboxFallback, SandboxLevel};
 use super::settings::{IndexKind, LogFormat, LogLevel};
+use super::settings_audit::AuditFile;
 use super::settings_care::{AlertsFile, ServerLogsFile};
 use super::settings_http::HttpFile;
 use super::settings_monitor::MonitorFile;
 use super::settings_results::ResultsFile;
+use super::settings_telemetry::TelemetryFile;
 use super::settings_websocket::WebsocketFile;
 use super::{layers, profiles, tool_overrides};
 
@@ -50,10 +52,14 @@ pub(super) struct SettingsFile {
     pub(super) daemon: DaemonFile,
     /// Serving clients over HTTP.
     pub(super) http: HttpFile,
+    /// Who did what, and who was not let in.
+    pub(super) audit: AuditFile,
     /// Clients over WebSocket, and those who follow events.
     pub(super) websocket: WebsocketFile,
     /// What is written to stderr or to a file.
     pub(super) log: LogFile,
+    /// Traces and figures that are sent to others.
+    pub(super) telemetry: TelemetryFile,
     /// What is kept of each server's stderr and of its story.
     pub(super) server_logs: ServerLogsFile,
     /// Who is told when a server crashes, comes back or goes over a limit.

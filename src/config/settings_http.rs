@@ -12,10 +12,10 @@ use serde::Deserialize;
 pub(super) struct HttpFile {
     /// Where the daemon listens, `ADDRESS:PORT`, or a list of such; empty does not listen.
     pub(super) listen: AddressesFile,
-    /// File with keys that were not made by `mcporch keys`, one on each line: `NAME:KEY` or `KEY`; empty for none.
-    pub(super) bearer_key_file: String,
     /// Where a key is needed.
     pub(super) require_key: RequireKey,
+    /// File with keys that were not made by `mcporch keys`, one on each line: `NAME:KEY` or `KEY`; empty for none.
+    pub(super) bearer_key_file: String,
     /// File with the certificate, as PEM; empty serves without TLS.
     pub(super) tls_cert: String,
     /// File with its private key, as PEM.

@@ -1,6 +1,7 @@
 //! An operation that has ended, as those see it who watch: the figures of what goes on, and the audit log.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +142,8 @@ pub struct Ended<'a> {
     pub surface: Surface,
     /// What the caller is called; `None` where there are no names.
     pub who: Option<&'a Arc<str>>,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
     /// Whose tool.
     pub server: Option<&'a str>,
     /// Which tool, as the server spells it.
@@ -175,6 +178,7 @@ impl Ended<'_> {
             verb,
             surface,
             who: None,
+            from: None,
             server: None,
             tool: None,
             outcome,
@@ -194,7 +198,8 @@ impl Ended<'_> {
 /// Something that an operator has ordered, and how that ended. Borrowed, as [`Ended`] is.
 #[derive(Debug, Clone)]
 pub struct Act<'a> {
-    /// What: `server.start`, `server.stop`, `server.restart`, `server.quarantine`, `reload`, `index.rebuild`.
+    /// What: `server.start`, `server.stop`, `server.restart`, `server.quarantine`, `reload`, `index.rebuild`,
+    /// `access.refused`.
     pub action: &'static str,
     /// Of what: a server; empty where it concerns everything.
     pub target: &'a str,
@@ -202,6 +207,8 @@ pub struct Act<'a> {
     pub surface: Surface,
     /// What he is called; `None` where there are no names.
     pub who: Option<&'a Arc<str>>,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
     /// Whether it is as ordered.
     pub is_done: bool,
     /// From the order to its end.

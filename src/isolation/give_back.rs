@@ -16,6 +16,36 @@ pub fn give_pages_back() {
     }
 }
 
+/// The same for the pages of our own program alone: for a process with other threads, since nothing removes these mappings or puts
+/// others in their place as long as it runs.
+pub fn give_program_back() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let (Ok(smaps), Ok(program)) =
+        (std::fs::read_to_string("/proc/self/smaps"), std::fs::read_link("/proc/self/exe"))
+    {
+        for range in unchanged(&of_file(&smaps, &program.to_string_lossy())) {
+            drop_pages(&range);
+        }
+    }
+}
+
+/// What smaps say of the mappings of one file.
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), expect(dead_code, reason = "smaps are Linux's"))]
+fn of_file(smaps: &str, file: &str) -> String {
+    let mut is_its = false;
+    let mut kept = String::new();
+    for line in smaps.lines() {
+        if file_range(line).is_some() {
+            is_its = line.ends_with(file) && line.split_whitespace().nth(5).is_some_and(|first| first.starts_with('/'));
+        }
+        if is_its {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 /// The ranges of which no page differs from its file: they cannot be written, and none of their pages was ever made our own
 /// (as the loader does where it puts addresses in, before it forbids writing).
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), expect(dead_code, reason = "smaps are Linux's"))]
@@ -55,18 +85,28 @@ fn drop_pages(range: &Range) {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
     // SAFETY: the kernel has just said that this range is a private, read-only mapping of a file without a single page of
     // its own. Dropping such pages changes no byte that anybody can see: the next access reads the same bytes of the same
-    // file again. No thread of those that call this
-    // removes or replaces mappings of files: they read and write descriptors.
+    // file again. No mapping is removed or replaced in between: those who call `give_pages_back` have threads that read and write
+    // descriptors alone, and those of the program itself, which is all that `give_program_back` takes, stay while it runs.
     let _kept = unsafe { rustix::mm::madvise(start, range.len, rustix::mm::Advice::LinuxDontNeed) };
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Range, unchanged};
+    use super::{Range, of_file, unchanged};
 
     fn check(smaps: &str, expected: &[(usize, usize)]) {
         let expected: Vec<Range> = expected.iter().map(|(start, len)| Range { start: *start, len: *len }).collect();
         assert_eq!(unchanged(smaps), expected, "{smaps}");
+    }
+
+    #[test]
+    fn of_a_process_with_threads_only_its_program_is_taken() {
+        let mapping = |start: &str, path: &str| {
+            format!("{start} r--p 00000000 08:01 7 {path}\nAnonymous: 0 kB\nSwap: 0 kB\nVmFlags: rd mr\n")
+        };
+        let smaps =
+            [mapping("1000-3000", "/usr/bin/x"), mapping("4000-5000", "/usr/lib/x.so"), mapping("6000-7000", "")];
+        assert_eq!(unchanged(&of_file(&smaps.concat(), "/usr/bin/x")), [Range { start: 0x1000, len: 0x2000 }]);
     }
 
     #[test]

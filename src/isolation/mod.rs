@@ -40,7 +40,7 @@ mod usage;
 
 pub use demand::{Demand, Level, Program};
 pub use error::Error;
-pub use give_back::give_pages_back;
+pub use give_back::{give_pages_back, give_program_back};
 pub use probe::{LevelProbe, Probe, probe};
 #[cfg(unix)]
 pub use shim::run_shim;

@@ -45,6 +45,8 @@ pub enum Verdict {
 
 struct Held {
     stamp: Option<Stamp>,
+    /// The last reading failed, for a reason that the stamp need not show: its mode, or no descriptor to be had.
+    is_unread: bool,
     looked: Instant,
     keys: HashMap<String, HeldKey>,
 }
@@ -73,7 +75,7 @@ impl KeyRing {
     pub fn open(file: KeyFile) -> Result<Self, Error> {
         let stamp = file.stamp();
         let keys = held(file.list()?, &HashMap::new());
-        Ok(Self { file, held: Mutex::new(Held { stamp, looked: Instant::now(), keys }) })
+        Ok(Self { file, held: Mutex::new(Held { stamp, is_unread: false, looked: Instant::now(), keys }) })
     }
 
     /// Whether there is no key that is good at that moment.
@@ -131,17 +133,22 @@ impl KeyRing {
 
     fn look(&self, held: &mut Held) {
         let stamp = self.file.stamp();
-        if stamp == held.stamp {
+        if stamp == held.stamp && !held.is_unread {
             return;
         }
         match self.file.list() {
             Ok(keys) => {
+                if std::mem::take(&mut held.is_unread) {
+                    tracing::info!("the API keys can be read again");
+                }
                 held.keys = self::held(keys, &held.keys);
                 tracing::debug!(count = held.keys.len(), "the API keys were read again");
             }
             Err(fault) => {
                 // A key that was taken out of a broken file must not go on working.
-                tracing::error!(error = error_chain(&fault), "no API key is good until the keys can be read");
+                if !std::mem::replace(&mut held.is_unread, true) {
+                    tracing::error!(error = error_chain(&fault), "no API key is good until the keys can be read");
+                }
                 held.keys.clear();
             }
         }

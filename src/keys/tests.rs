@@ -153,3 +153,25 @@ fn a_file_that_others_can_read_is_refused() {
     std::fs::set_permissions(keys.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(keys.file().list(), Err(Error::Mode(_))));
 }
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_file_that_can_be_read_again_opens_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let keys = Keys::new();
+    let ann = keys.make("ann", Scope::Caller, None).unwrap();
+    let ring = KeyRing::open(keys.file()).unwrap();
+    let is_known = || matches!(ring.check(&ann, Moment(0)), Verdict::Known(_));
+    let mode = |mode| std::fs::set_permissions(keys.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    assert!(is_known());
+    mode(0o644);
+    keys.make("bob", Scope::Caller, None).unwrap_err();
+    // Another file of the same mode: the stamp is a new one, and stays so while the mode is mended.
+    std::fs::copy(keys.path(), keys.path().with_extension("copy")).unwrap();
+    std::fs::rename(keys.path().with_extension("copy"), keys.path()).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(!is_known());
+    mode(0o600);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(is_known());
+}

@@ -84,18 +84,26 @@ pub enum Received {
 /// One reader of events. Dropping it ends the reading.
 #[derive(Debug)]
 pub struct Subscription {
-    receiver: Option<broadcast::Receiver<Arc<Event>>>,
+    plain: Option<broadcast::Receiver<Arc<Event>>>,
+    calls: Option<broadcast::Receiver<Arc<Event>>>,
     bus: Arc<Bus>,
 }
 
 impl Subscription {
+    /// Whether calls are among the events from now on. Without them nothing is paid for those that end.
+    pub fn follow_calls(&mut self, is_wanted: bool) {
+        if is_wanted != self.calls.is_some() {
+            self.calls = is_wanted.then(|| self.bus.calls.subscribe());
+        }
+    }
+
     /// The next event, or how many were missed. Never ends.
     ///
     /// Cancel safe.
     pub async fn next(&mut self) -> Received {
-        let received = match &mut self.receiver {
-            Some(receiver) => receiver.recv().await,
-            None => std::future::pending().await,
+        let received = tokio::select! {
+            received = next_of(&mut self.plain) => received,
+            received = next_of(&mut self.calls) => received,
         };
         match received {
             Ok(event) => Received::Event(event),
@@ -109,16 +117,25 @@ impl Subscription {
     }
 }
 
+async fn next_of(receiver: &mut Option<broadcast::Receiver<Arc<Event>>>) -> Result<Arc<Event>, RecvError> {
+    match receiver {
+        Some(receiver) => receiver.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
-        drop(self.receiver.take());
+        drop((self.plain.take(), self.calls.take()));
         self.bus.left();
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Bus {
-    sender: broadcast::Sender<Arc<Event>>,
+    plain: broadcast::Sender<Arc<Event>>,
+    /// Calls have a channel of their own: there may be many, and whoever does not follow them must not be woken by each.
+    calls: broadcast::Sender<Arc<Event>>,
     last_id: AtomicU64,
     lost: AtomicU64,
     began: Instant,
@@ -129,7 +146,8 @@ pub(super) struct Bus {
 impl Bus {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            sender: broadcast::Sender::new(EVENTS_MAX),
+            plain: broadcast::Sender::new(EVENTS_MAX),
+            calls: broadcast::Sender::new(EVENTS_MAX),
             last_id: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             began: Instant::now(),
@@ -138,15 +156,20 @@ impl Bus {
     }
 
     pub(super) fn subscribe(self: &Arc<Self>) -> Subscription {
-        Subscription { receiver: Some(self.sender.subscribe()), bus: self.clone() }
+        let (plain, calls) = (Some(self.plain.subscribe()), Some(self.calls.subscribe()));
+        Subscription { plain, calls, bus: self.clone() }
     }
 
     pub(super) fn has_readers(&self) -> bool {
-        self.sender.receiver_count() > 0
+        self.plain.receiver_count() > 0
+    }
+
+    pub(super) fn has_readers_of_calls(&self) -> bool {
+        self.calls.receiver_count() > 0
     }
 
     pub(super) fn readers(&self) -> usize {
-        self.sender.receiver_count()
+        self.plain.receiver_count()
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -154,13 +177,14 @@ impl Bus {
     }
 
     pub(super) fn publish(&self, topic: Topic, make: impl FnOnce() -> Option<String>) {
-        if !self.has_readers() {
+        let sender = if topic == Topic::Call { &self.calls } else { &self.plain };
+        if sender.receiver_count() == 0 {
             return;
         }
         let Some(json) = make() else { return };
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         // Nobody may be left by now.
-        let _nobody = self.sender.send(Arc::new(Event { id, topic, json: json.into() }));
+        let _nobody = sender.send(Arc::new(Event { id, topic, json: json.into() }));
     }
 
     pub(super) fn note_lost(&self, count: u64) {

@@ -3,22 +3,47 @@
 
 mod bus;
 mod calls;
+mod error;
+mod figures;
+mod file;
+mod names;
+mod process;
 mod redact;
 mod samples;
+mod seconds;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tick;
 
 pub use bus::{Event, Received, Subscription, Topic};
 pub use calls::{CallDetail, CallFilter, CallLine, CallPage, Latency};
+pub use figures::Present;
+pub use names::{FIGURES, Figure, FigureKind};
+pub use process::{ProcessUse, process_use};
 pub use samples::{Measured, Range, Series, ServerSample};
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::domain::{Ended, Observer, Stage};
+use tokio::sync::Notify;
+
+use crate::domain::{Ended, Observer, Stage, Surface};
 
 use bus::Bus;
 use calls::Calls;
+use figures::{Figures, Now};
+use seconds::Recent;
+use store::Store;
+use tick::Rates;
+
+/// How long calls are gathered before they are told as events, so that a thousand a second wake a dashboard four times.
+const TELL_CALLS_EVERY: Duration = Duration::from_millis(250);
+/// Of the calls gathered so many of the newest are told; the others are counted. A guess: 40 a second are more than anybody reads.
+const CALLS_TOLD_MAX: usize = 10;
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -29,7 +54,7 @@ pub struct Limits {
     pub calls_bytes_max: usize,
     /// Of the parameters of each, in bytes; 0 keeps no parameters and no words.
     pub params_bytes_max: usize,
-    /// The file of what servers used; `None` keeps that in memory.
+    /// The file of what servers used; without one the last ten minutes are all there is.
     pub file: Option<PathBuf>,
     /// How long a write of that file waits for another process.
     pub busy_timeout: Duration,
@@ -63,11 +88,34 @@ impl Exposition {
     }
 }
 
+/// Operations since the start, searches aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Totals {
+    /// Those that ended.
+    pub calls: u64,
+    /// Of these those that failed: the tool, its server or we.
+    pub errors: u64,
+    /// Those that ended within the last second that was looked at.
+    pub calls_per_s: f64,
+    /// Of these those that failed.
+    pub errors_per_s: f64,
+}
+
 /// All of it. Cheap to share.
 pub struct Monitor {
     limits: Limits,
     bus: Arc<Bus>,
     calls: Mutex<Calls>,
+    /// The number of the last call that was told as an event.
+    told: AtomicU64,
+    has_new_calls: AtomicBool,
+    new_calls: Notify,
+    figures: Figures,
+    recent: Mutex<Recent>,
+    rates: Mutex<Rates>,
+    store: Option<Store>,
+    tools: AtomicUsize,
+    generation: AtomicU64,
 }
 
 impl fmt::Debug for Monitor {
@@ -77,11 +125,26 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// Nothing yet, within these limits.
+    /// Nothing yet, within these limits. Opens nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let calls = Calls::new(limits.calls_max, limits.calls_bytes_max, limits.params_bytes_max);
-        Self { limits, bus: Bus::new(), calls: Mutex::new(calls) }
+        let figures = Figures::new((limits.now_ms)());
+        let lost = figures.samples_lost.clone();
+        let store = limits.file.clone().map(|path| Store::new(path, limits.busy_timeout, lost));
+        Self {
+            bus: Bus::new(),
+            calls: Mutex::new(Calls::new(limits.calls_max, limits.calls_bytes_max, limits.params_bytes_max)),
+            told: AtomicU64::new(0),
+            has_new_calls: AtomicBool::new(false),
+            new_calls: Notify::new(),
+            figures,
+            recent: Mutex::new(Recent::new()),
+            rates: Mutex::default(),
+            store,
+            tools: AtomicUsize::new(0),
+            generation: AtomicU64::new(0),
+            limits,
+        }
     }
 
     /// Follows what happens from now on; all topics, so a reader leaves out those that it does not want.
@@ -95,7 +158,13 @@ impl Monitor {
         self.bus.publish(topic, make);
     }
 
-    /// Whether somebody looks, or did until half a minute ago: then figures are taken more often.
+    /// Whether somebody reads events.
+    #[must_use]
+    pub fn has_readers(&self) -> bool {
+        self.bus.has_readers()
+    }
+
+    /// Whether somebody reads events, or did until half a minute ago: then servers are measured more often.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.bus.is_watched()
@@ -119,37 +188,158 @@ impl Monitor {
         self.kept().latency(filter)
     }
 
-    /// What servers used and did; those of one server and the sum, or of all and the sum. Empty series are left out, so a server
-    /// that never ran has none.
+    /// Operations since the start.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let (calls, errors) = self.figures.totals();
+        let rates = self.rates();
+        Totals { calls, errors, calls_per_s: rates.calls_per_s, errors_per_s: rates.errors_per_s }
+    }
+
+    /// Takes a look at all servers; to be called once a second. Tells a `tick`.
+    pub fn sample(&self, samples: &[ServerSample<'_>]) {
+        let now_ms = (self.limits.now_ms)();
+        let batch = self.recent().take(now_ms.div_euclid(1000), samples);
+        if let Some(store) = &self.store {
+            store.write(batch, now_ms.div_euclid(1000));
+        }
+        self.rates().note(now_ms, self.figures.totals());
+        self.bus.publish(Topic::Tick, || tick::tick(now_ms, &self.totals(), samples));
+    }
+
+    /// What servers used and did: of one server alone, or of each and of all together, `*`. A server that did nothing in that time is
+    /// left out. `None` when the file where it is kept does not answer.
     ///
     /// Cancel safe.
-    pub async fn history(&self, range: Range, server: Option<&str>) -> Measured {
-        let _later = server;
-        Measured {
-            step_s: range.step_s(),
-            from: (self.limits.now_ms)() / 1000,
-            series: std::collections::BTreeMap::new(),
+    pub async fn history(&self, range: Range, server: Option<&str>) -> Option<Measured> {
+        let now = (self.limits.now_ms)().div_euclid(1000);
+        match range {
+            Range::TenMinutes => {
+                // What another life of this process has written is asked for only while this one is younger than that.
+                let first = self.recent().first().unwrap_or(i64::MAX);
+                let older = match &self.store {
+                    Some(store) if first > now - seconds::SECONDS_MAX + 1 => store.seconds(now, first).await,
+                    _ => Vec::new(),
+                };
+                Some(self.recent().measured(now, &older, server))
+            }
+            Range::SevenDays => match &self.store {
+                Some(store) => store.minutes(now, server).await,
+                None => Some(seconds::Table::new(range, now, server).measured()),
+            },
         }
     }
 
-    /// The figures, for a scraper.
+    /// The figures, for a scraper. Blocks for some ten microseconds, on Linux for one more for each open file.
     #[must_use]
     pub fn render(&self, exposition: Exposition) -> String {
+        let recent = self.recent();
+        let now = Now {
+            servers: recent.latest(),
+            tools: self.tools.load(Ordering::Relaxed),
+            generation: self.generation.load(Ordering::Relaxed),
+            readers: self.bus.readers(),
+            lost: self.bus.lost(),
+            process: process_use(),
+        };
+        let text = self.figures.open_metrics(&now);
+        drop(recent);
         match exposition {
-            Exposition::Text => String::new(),
-            Exposition::OpenMetrics => "# EOF\n".to_owned(),
+            Exposition::OpenMetrics => text,
+            Exposition::Text => figures::as_text(&text),
+        }
+    }
+
+    /// What is known of tools has changed. Tells a `catalog`.
+    pub fn note_catalog(&self, generation: u64, tools: usize) {
+        self.tools.store(tools, Ordering::Relaxed);
+        self.generation.store(generation, Ordering::Relaxed);
+        self.bus.publish(Topic::Catalog, || Some(format!(r#"{{"generation":{generation},"tools":{tools}}}"#)));
+    }
+
+    /// A client has come; he is there until what this gives is dropped.
+    #[must_use]
+    pub fn client(&self, surface: Surface) -> Present {
+        let gauge = self.figures.clients(surface);
+        gauge.inc();
+        Present(gauge)
+    }
+
+    /// An HTTP connection was made; it is there until what this gives is dropped.
+    #[must_use]
+    pub fn connection(&self) -> Present {
+        self.figures.http_connections.inc();
+        Present(self.figures.http_connections.clone())
+    }
+
+    /// An HTTP request was answered.
+    pub fn note_answered(&self, surface: Surface, status: u16) {
+        self.figures.answered(surface, status);
+    }
+
+    /// Tells calls as events, some at a time. Never ends by itself.
+    ///
+    /// Cancel safe.
+    pub async fn tell_calls(&self) {
+        loop {
+            self.new_calls.notified().await;
+            tokio::time::sleep(TELL_CALLS_EVERY).await;
+            self.has_new_calls.store(false, Ordering::Relaxed);
+            let (lines, last) = {
+                let kept = self.kept();
+                (kept.after(self.told.load(Ordering::Relaxed), CALLS_TOLD_MAX), kept.last())
+            };
+            let ended = last - self.told.swap(last, Ordering::Relaxed).min(last);
+            let mut left_out = ended.saturating_sub(lines.len() as u64);
+            for line in lines {
+                let left_out = Some(std::mem::take(&mut left_out)).filter(|count| *count > 0);
+                self.bus.publish(Topic::Call, || serde_json::to_string(&tick::CallTold { line, left_out }).ok());
+            }
+        }
+    }
+
+    /// Writes what is not written yet.
+    ///
+    /// Not cancel safe: the last seconds may be lost.
+    pub async fn stop(&self) {
+        let now = (self.limits.now_ms)().div_euclid(1000);
+        if let Some(store) = &self.store {
+            let rest = self.recent().rest();
+            store.write(rest, now);
+            store.stop().await;
         }
     }
 
     fn kept(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Observer for Monitor {
     fn ended(&self, ended: &Ended<'_>) {
-        self.kept().push(ended, (self.limits.now_ms)());
+        self.figures.count(ended);
+        let last = {
+            let mut kept = self.kept();
+            kept.push(ended, (self.limits.now_ms)());
+            kept.last()
+        };
+        if !self.bus.has_readers_of_calls() {
+            // Whoever comes later finds it in the list of calls.
+            self.told.store(last, Ordering::Relaxed);
+        } else if !self.has_new_calls.swap(true, Ordering::Relaxed) {
+            self.new_calls.notify_one();
+        }
     }
 
-    fn passed(&self, _stage: Stage, _took: Duration) {}
+    fn passed(&self, stage: Stage, took: Duration) {
+        self.figures.passed(stage, took);
+    }
 }

@@ -12,6 +12,7 @@ use crate::supervisor::{Call, Outcome};
 
 use super::mend_params::mend;
 use super::resolve::find_hidden;
+use super::spans::{told, traced};
 use super::{Error, OpContext, Operations};
 
 /// Which tool, with what.
@@ -100,6 +101,8 @@ impl Operations {
 
     /// Sends a checked call.
     pub(super) async fn send(&self, cx: &OpContext, tool: &Tool, arguments: &str) -> Result<Outcome, Error> {
+        self.check_can_be_noted()?;
+        let mut span = cx.trace.call("tools/call", Some(&tool.key.tool), tool.key.server.as_str());
         let call = Call {
             server: &tool.key.server,
             tool: &tool.key.tool,
@@ -108,11 +111,12 @@ impl Operations {
             client: (!cx.is_anonymous).then_some(cx.caller.0),
             progress: cx.progress.clone(),
             cancel: cx.cancel.clone(),
-            behind: cx.behind.clone(),
+            behind: traced(&cx.behind, &span),
         };
         let began = Instant::now();
         let ended = self.pool.call(&call).await;
         self.observers.passed(Stage::Call, began);
+        told(&mut span, &ended);
         self.answered.note(&tool.key.server);
         Ok(ended?)
     }

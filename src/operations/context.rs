@@ -1,11 +1,13 @@
 //! What a verb knows of its caller.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Surface;
+use crate::traces::Trace;
 use crate::upstream::{Behind, ProgressSink};
 
 /// Which caller of several; callers of one process that share nothing have different ones.
@@ -25,12 +27,16 @@ pub struct OpContext {
     pub who: Option<Arc<str>>,
     /// Which way he came.
     pub surface: Surface,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
     /// He cannot be told apart from others beyond this operation: what is kept for a caller is not kept for him.
     pub is_anonymous: bool,
     /// Who owns what is kept for one who cannot be told apart otherwise: the same for all who show the same key.
     pub principal: u64,
     /// What a server may ask of him, and how it is told.
     pub behind: Behind,
+    /// The span that it is part of.
+    pub trace: Trace,
     /// A result with more text than that, in bytes, is kept and given as a handle; `None` and 0 hand over all.
     pub inline_bytes_max: Option<usize>,
 }

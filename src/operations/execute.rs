@@ -291,7 +291,8 @@ impl Operations {
     }
 
     async fn execute_by_words(&self, execution: &Execution<'_>, request: &str) -> Result<ExecuteOutput, Error> {
-        let (routed, decision) = self.decide(request, Some(&execution.params)).await?;
+        let trace = &execution.cx.trace;
+        let (routed, decision) = trace.during("route", self.decide(request, Some(&execution.params))).await?;
         execution.watch.note_routed(request, &routed, Some(decision));
         let output = self.follow_ranking(execution, &routed, decision).await?;
         Ok(self.recorded(execution.cx.caller, request, &execution.params, &routed, output))
@@ -408,7 +409,7 @@ impl Operations {
                 params
             }
             Checked::Problems(problems) => {
-                execution.watch.note_arguments(given.to_string());
+                execution.watch.note_arguments(given.to_string().into());
                 let mut output: ExecuteOutput = Advice::needs_params(&chosen, problems).into();
                 output.tell(lessons);
                 return Ok(output);
@@ -422,10 +423,9 @@ impl Operations {
             let alternatives = routed.map(|routed| advice::lines(routed, self.settings.candidates_max));
             Advice::would_run(&chosen, params.into_owned(), plan, alternatives.unwrap_or_default()).into()
         } else {
-            let arguments = params.to_string();
-            let sent = self.send_chosen(execution, chosen, &arguments).await;
-            execution.watch.note_arguments(arguments);
-            sent?
+            let arguments: Arc<str> = params.to_string().into();
+            execution.watch.note_arguments(arguments.clone());
+            self.send_chosen(execution, chosen, &arguments).await?
         };
         output.tell(lessons);
         Ok(output)
@@ -435,7 +435,7 @@ impl Operations {
         &self,
         execution: &Execution<'_>,
         chosen: Chosen,
-        arguments: &str,
+        arguments: &Arc<str>,
     ) -> Result<ExecuteOutput, Error> {
         match self.send(execution.cx, &chosen.tool, arguments).await {
             Ok(outcome) => Ok(ExecuteOutput::Done(
@@ -445,7 +445,9 @@ impl Operations {
             Err(fault) => {
                 execution.watch.note_fault(&fault);
                 match execution.request {
-                    Some(request) => Box::pin(self.after_failure(execution, &chosen, fault, request)).await,
+                    Some(request) => {
+                        Box::pin(self.after_failure(execution, (&chosen, arguments), fault, request)).await
+                    }
                     None => Ok(Advice::failed(&chosen, &fault, Vec::new()).into()),
                 }
             }
@@ -457,7 +459,7 @@ impl Operations {
     async fn after_failure(
         &self,
         execution: &Execution<'_>,
-        chosen: &Chosen,
+        (chosen, arguments): (&Chosen, &Arc<str>),
         fault: Error,
         request: &str,
     ) -> Result<ExecuteOutput, Error> {
@@ -484,12 +486,20 @@ impl Operations {
                 is_named: false,
                 instead_of: Some(chosen.tool.key.clone()),
             };
-            return match self.send(execution.cx, &instead.tool, &params.to_string()).await {
+            let instead_arguments: Arc<str> = params.to_string().into();
+            execution.watch.note_tool(&instead.tool);
+            execution.watch.note_arguments(instead_arguments.clone());
+            return match self.send(execution.cx, &instead.tool, &instead_arguments).await {
                 Ok(outcome) => Ok(ExecuteOutput::Done(
                     outcome.answer,
                     route_info(&instead, outcome.attempts, execution.watch.started()),
                 )),
-                Err(_) => Ok(Advice::failed(chosen, &fault, Vec::new()).into()),
+                Err(_) => {
+                    // The answer is about the first.
+                    execution.watch.note_tool(&chosen.tool);
+                    execution.watch.note_arguments(arguments.clone());
+                    Ok(Advice::failed(chosen, &fault, Vec::new()).into())
+                }
             };
         }
         Ok(Advice::failed(chosen, &fault, advice::lines(&routed, self.settings.candidates_max)).into())

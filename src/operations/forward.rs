@@ -4,9 +4,11 @@ use tokio::sync::broadcast;
 
 use crate::domain::{CallParams, ServerName, Verb};
 use crate::supervisor::{Request, SubscribedAt, Told};
+use crate::traces::Span;
 use crate::upstream::{Answer, Hello};
 
 use super::observed::Watch;
+use super::spans::{begin, told, traced};
 use super::{Error, OpContext, Operations};
 
 /// One request to one server.
@@ -32,11 +34,20 @@ impl Operations {
     /// # Errors
     /// [`Error::Server`]: no answer came.
     pub async fn forward(&self, cx: &OpContext, asked: &Forwarded<'_>) -> Result<Answer, Error> {
-        let watch = asked.tool.map(|tool| (tool, Watch::begin(self, Verb::Forward, cx)));
-        let ended = self.pool.request(&request(cx, asked)).await.map_err(Error::from);
+        if asked.tool.is_some() {
+            self.check_can_be_noted()?;
+        }
+        let watch = asked.tool.map(|tool| {
+            let params = CallParams::Members(asked.members);
+            Watch::begin(self, Verb::Forward, cx).calling(asked.server.as_str(), tool, params)
+        });
+        let mut span = begin(cx, asked);
+        let ended = self.pool.request(&request(cx, asked, &span)).await;
+        told(&mut span, &ended);
+        let ended = ended.map_err(Error::from);
         self.answered.note(asked.server);
-        if let Some((tool, watch)) = watch {
-            watch.called(cx, (asked.server.as_str(), tool), CallParams::Members(asked.members), &ended);
+        if let Some(watch) = watch {
+            watch.called(cx, &ended);
         }
         Ok(ended?.answer)
     }
@@ -59,7 +70,9 @@ impl Operations {
         let members = format!("\"uri\":{}", serde_json::Value::from(uri));
         let method = "resources/subscribe";
         let asked = Forwarded { server: at.server(), method, members: &members, is_idempotent: true, tool: None };
-        let ended = self.pool.request_at(at, &request(cx, &asked)).await;
+        let mut span = begin(cx, &asked);
+        let ended = self.pool.request_at(at, &request(cx, &asked, &span)).await;
+        told(&mut span, &ended);
         self.answered.note(at.server());
         Ok(ended?.answer)
     }
@@ -107,7 +120,7 @@ impl Operations {
     }
 }
 
-fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>) -> Request<'a> {
+fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>, span: &Span) -> Request<'a> {
     Request {
         server: asked.server,
         method: asked.method,
@@ -116,6 +129,6 @@ fn request<'a>(cx: &OpContext, asked: &Forwarded<'a>) -> Request<'a> {
         client: (!cx.is_anonymous).then_some(cx.caller.0),
         progress: cx.progress.clone(),
         cancel: cx.cancel.clone(),
-        behind: cx.behind.clone(),
+        behind: traced(&cx.behind, span),
     }
 }

@@ -1,5 +1,7 @@
 //! All tools, one page after the other.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,7 +18,7 @@ pub struct ToolsInput {
     pub server: Option<String>,
     /// At most that many, 1 or more.
     pub limit: usize,
-    /// Those behind this place: the `next_cursor` of the page before.
+    /// Those behind this place: the `next_cursor` of the page before. `None` begins at the beginning.
     pub cursor: Option<String>,
 }
 
@@ -64,7 +66,7 @@ impl Operations {
     /// Cancel safe.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a server that is not there.
+    /// [`Error::NotFound`] for a server that is not there; [`Error::InvalidInput`] for a cursor of nobody's.
     pub async fn list_tools(&self, input: &ToolsInput) -> Result<ToolsOutput, Error> {
         let known = self.known_listed().await;
         if let Some(server) = &input.server
@@ -72,7 +74,8 @@ impl Operations {
         {
             return Err(self.no_server(server));
         }
-        let cursor = input.cursor.as_deref();
+        let cursor = input.cursor.as_deref().map(name_before).transpose()?;
+        let cursor = cursor.as_deref();
         let of_server = |key: &ToolKey| input.server.as_deref().is_none_or(|server| key.server.as_str() == server);
         let mut tools: Vec<(String, &Tool)> = known
             .snapshot
@@ -85,9 +88,16 @@ impl Operations {
         tools.sort_by(|(a, _), (b, _)| a.cmp(b));
         let has_more = tools.len() > input.limit;
         tools.truncate(input.limit);
-        let next_cursor = tools.last().filter(|_| has_more).map(|(name, _)| name.clone());
+        let next_cursor = tools.last().filter(|_| has_more).map(|(name, _)| URL_SAFE_NO_PAD.encode(name));
         Ok(ToolsOutput { tools: tools.into_iter().map(|(_, tool)| ListedTool::of(tool)).collect(), next_cursor })
     }
+}
+
+/// The name that a cursor stands for. It is written so that nobody makes one himself and later ones may hold more.
+fn name_before(cursor: &str) -> Result<String, Error> {
+    let name = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|name| String::from_utf8(name).ok());
+    let is_name = |name: &String| name.contains('.') && !name.chars().any(char::is_control);
+    name.filter(is_name).ok_or_else(|| Error::InvalidInput { what: "`cursor` is none that a page gave".to_owned() })
 }
 
 /// All tools of one server.

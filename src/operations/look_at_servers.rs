@@ -46,7 +46,7 @@ impl Operations {
         let known = self.known_now();
         let seen = self.pool.status().into_iter().map(|status| {
             let view = known.servers.get(&status.server);
-            let about = view.map(|view| list_capabilities::about(view)).unwrap_or_default();
+            let about = view.map(list_capabilities::about).unwrap_or_default();
             ServerSeen { about, tools: view.map_or(0, |view| view.tools), status }
         });
         ServersOutput { servers: seen.collect() }
@@ -61,7 +61,7 @@ impl Operations {
         let status = status.into_iter().next().ok_or_else(|| self.no_server(server))?;
         let known = self.known_now();
         let view = known.servers.get(&status.server);
-        let about = view.map(|view| list_capabilities::about(view)).unwrap_or_default();
+        let about = view.map(list_capabilities::about).unwrap_or_default();
         let tools = of_server(&known, &status.server);
         Ok(ServerOutput { status, about, tools })
     }

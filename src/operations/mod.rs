@@ -17,6 +17,7 @@ mod feedback;
 mod fetch_result;
 mod find_tool;
 mod forward;
+mod inspect;
 mod large_result;
 mod learned;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod list_tools;
 mod look_at_servers;
 mod mend_params;
 mod observed;
+mod order;
 mod plans;
 mod rebuild_index;
 mod record_route;
@@ -34,25 +36,30 @@ mod replay;
 mod request_vector;
 mod resolve;
 mod route;
+mod server_log;
 mod servers;
+mod show_settings;
 mod slim_schema;
+mod spans;
+mod status;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use crate::supervisor::{SubscribedAt, Told};
+pub use crate::supervisor::{ServerState, SubscribedAt, Told};
 pub use advice::Advice;
 pub use ask_params::{Form, Reply, accept, form, missing, reply};
 pub use call_tool::CallInput;
 pub use context::{CallerId, OpContext};
 pub use describe::{ToolLine, first_sentence, rounded, signature, signature_of, why};
-pub use error::Error;
+pub use error::{Blame, Error};
 pub use execute::{ExecuteInput, ExecuteOutput, OutcomeKind, RouteInfo};
 pub use explain_tool::{ExplainInput, ExplainOutput};
 pub use feedback::{FeedbackInput, FeedbackOutput};
 pub use fetch_result::{FetchInput, FetchOutput};
 pub use find_tool::{Detail, FindInput, FindOutput};
 pub use forward::Forwarded;
+pub use inspect::{InspectInput, InspectOutput, InspectedBars, InspectedDecision, InspectedLatency, RankedTool};
 pub use large_result::{LargeResult, ResultBounds};
 pub use list_capabilities::{CapabilitiesInput, CapabilitiesOutput, CapabilityLine, ServerLine};
 pub use list_learned::{LearnedOutput, LessonLine};
@@ -62,11 +69,15 @@ pub use rebuild_index::{IndexStatus, RebuildReport};
 pub use record_route::Ending;
 pub use replay::Replayed;
 pub use route::Routed;
+pub use server_log::{LogInput, LogLine, LogOutput};
 pub use servers::{Acted, Relay, Relayed, Reload, Reloaded, Selection};
+pub use show_settings::{SettingLine, SettingsOutput, ShowSettings};
 pub use slim_schema::{compact_schema, schema_within};
+pub use status::{CallCounts, LookAtEnv, LookAtProcess, ProcessFacts, ServerCounts, StatusOutput};
 pub use steps::{PlannedStep, StepPlan, StepReport, StepState, StepsInput, StepsOutcome, StepsOutput};
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -116,6 +127,10 @@ pub struct Operations {
     choices: record_route::OpenChoices,
     answered: answered::Answered,
     reload: OnceLock<Reload>,
+    logs: OnceLock<PathBuf>,
+    process: OnceLock<LookAtProcess>,
+    env: OnceLock<LookAtEnv>,
+    show_settings: OnceLock<ShowSettings>,
     large: OnceLock<large_result::LargeResults>,
     observers: observed::Observers,
 }
@@ -152,6 +167,10 @@ impl Operations {
             choices: record_route::OpenChoices::default(),
             answered: answered::Answered::default(),
             reload: OnceLock::new(),
+            logs: OnceLock::new(),
+            process: OnceLock::new(),
+            env: OnceLock::new(),
+            show_settings: OnceLock::new(),
             large: OnceLock::new(),
             observers: observed::Observers::default(),
         }

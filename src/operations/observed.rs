@@ -1,6 +1,7 @@
 //! Whoever watches is told of every operation that ends, however it ends.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::Deserialize;
@@ -36,6 +37,11 @@ impl Observers {
         }
     }
 
+    /// Whether all who watch can note what is run now.
+    pub(super) fn may_begin(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().all(|observer| observer.may_begin())
+    }
+
     /// A stage that began then is over.
     pub(super) fn passed(&self, stage: Stage, began: Instant) {
         let took = began.elapsed();
@@ -56,16 +62,22 @@ pub(super) struct Watch<'a> {
     verb: Verb,
     surface: Surface,
     who: Option<&'a Arc<str>>,
+    from: Option<IpAddr>,
     started: Instant,
     seen: Mutex<Seen>,
+    /// Whose tool is called with what, where that was decided before.
+    calling: Option<Calling<'a>>,
     is_told: bool,
 }
+
+/// The server's and the tool's name, and with what it is called.
+type Calling<'a> = (&'a str, &'a str, CallParams<'a>);
 
 /// What has become known of it on its way.
 #[derive(Default)]
 struct Seen {
     tool: Option<Arc<Tool>>,
-    arguments: Option<String>,
+    arguments: Option<Arc<str>>,
     request: Option<String>,
     decision: Option<&'static str>,
     confidence: Option<f64>,
@@ -79,21 +91,27 @@ struct End<'a> {
     attempts: u32,
     /// The one that ran, where that may be another than the one that was chosen.
     ran: Option<(&'a str, &'a str)>,
-    /// What it was asked with, where that was not noted on the way.
-    params: CallParams<'a>,
     error: Option<&'a str>,
 }
 
 impl End<'_> {
     fn of(outcome: CallOutcome) -> Self {
-        Self { outcome, attempts: 0, ran: None, params: CallParams::None, error: None }
+        Self { outcome, attempts: 0, ran: None, error: None }
     }
 }
 
 impl<'a> Watch<'a> {
     /// It begins.
     pub(super) fn begin(operations: &'a Operations, verb: Verb, cx: &'a OpContext) -> Self {
-        Self::new(operations, verb, cx.surface, cx.who.as_ref())
+        let mut watch = Self::new(operations, verb, cx.surface, cx.who.as_ref());
+        watch.from = cx.from;
+        watch
+    }
+
+    /// A call begins that was decided before: the server's and the tool's name, and with what.
+    pub(super) fn calling(mut self, server: &'a str, tool: &'a str, params: CallParams<'a>) -> Self {
+        self.calling = Some((server, tool, params));
+        self
     }
 
     /// A search begins.
@@ -104,7 +122,7 @@ impl<'a> Watch<'a> {
     fn new(operations: &'a Operations, verb: Verb, surface: Surface, who: Option<&'a Arc<str>>) -> Self {
         let seen = Mutex::default();
         let observers = &operations.observers;
-        Self { observers, verb, surface, who, started: Instant::now(), seen, is_told: false }
+        Self { observers, verb, surface, who, from: None, started: Instant::now(), seen, calling: None, is_told: false }
     }
 
     /// When it began.
@@ -121,8 +139,8 @@ impl<'a> Watch<'a> {
         self.seen().tool = Some(tool.clone());
     }
 
-    /// It was asked with these arguments, raw JSON.
-    pub(super) fn note_arguments(&self, arguments: String) {
+    /// It is asked with these arguments, raw JSON. To be said before they are sent, since whoever asked may leave in the middle.
+    pub(super) fn note_arguments(&self, arguments: Arc<str>) {
         self.seen().arguments = Some(arguments);
     }
 
@@ -182,15 +200,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A call that was decided before has ended: the server's and the tool's name, and with what.
-    pub(super) fn called(
-        self,
-        cx: &OpContext,
-        (server, tool): (&str, &str),
-        params: CallParams<'_>,
-        ended: &Result<supervisor::Outcome, Error>,
-    ) {
-        let ran = Some((server, tool));
+    /// A call that was decided before has ended.
+    pub(super) fn called(self, cx: &OpContext, ended: &Result<supervisor::Outcome, Error>) {
         match ended {
             Ok(outcome) => {
                 let error = outcome.answer.payload().err();
@@ -202,14 +213,14 @@ impl<'a> Watch<'a> {
                 if error.is_some() {
                     self.seen().error_kind = Some("refused");
                 }
-                self.tell(&End { attempts: outcome.attempts, ran, params, error, ..End::of(ended) });
+                self.tell(&End { attempts: outcome.attempts, error, ..End::of(ended) });
             }
             Err(fault) => {
                 self.note_fault(fault);
                 let fault_text = fault.one_line();
                 let is_cancelled = cx.cancel.is_cancelled();
                 let outcome = if is_cancelled { CallOutcome::Cancelled } else { CallOutcome::Failed };
-                self.tell(&End { ran, params, error: Some(&fault_text), ..End::of(outcome) });
+                self.tell(&End { error: Some(&fault_text), ..End::of(outcome) });
             }
         }
     }
@@ -227,9 +238,13 @@ impl<'a> Watch<'a> {
         let outcome = match fault {
             _ if is_cancelled => CallOutcome::Cancelled,
             Error::InvalidInput { .. } | Error::NotFound { .. } => CallOutcome::Refused,
-            Error::Server(_) | Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Broken { .. } => {
-                CallOutcome::Failed
-            }
+            Error::Server(_)
+            | Error::History(_)
+            | Error::Results(_)
+            | Error::Index(_)
+            | Error::Log(_)
+            | Error::NotRecorded
+            | Error::Broken { .. } => CallOutcome::Failed,
         };
         self.note_fault(fault);
         let text = fault.one_line();
@@ -245,7 +260,9 @@ impl<'a> Watch<'a> {
         let duration = self.started.elapsed();
         let seen = self.seen.get_mut().unwrap_or_else(PoisonError::into_inner);
         let chosen = seen.tool.as_ref().map(|tool| (tool.key.server.as_str(), tool.key.tool.as_str()));
-        let (server, tool) = end.ran.or(chosen).unzip();
+        let decided = self.calling.map(|(server, tool, _)| (server, tool));
+        let (server, tool) = end.ran.or(chosen).or(decided).unzip();
+        let params = self.calling.map_or(CallParams::None, |(_, _, params)| params);
         let error_kind = match end.outcome {
             CallOutcome::ToolError => Some("tool"),
             outcome if outcome.is_error() => seen.error_kind.or(Some("other")),
@@ -253,12 +270,13 @@ impl<'a> Watch<'a> {
         };
         let ended = Ended {
             who: self.who,
+            from: self.from,
             server,
             tool,
             confidence: seen.confidence,
             decision: seen.decision,
             attempts: end.attempts,
-            params: seen.arguments.as_deref().map_or(end.params, CallParams::Raw),
+            params: seen.arguments.as_deref().map_or(params, CallParams::Raw),
             request: seen.request.as_deref(),
             candidates: &seen.candidates,
             error: end.error,
@@ -293,7 +311,8 @@ fn kind(fault: &Error) -> &'static str {
         Error::InvalidInput { .. } => "input",
         Error::NotFound { .. } => "not_found",
         Error::Server(fault) => kind_of_server(fault),
-        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Broken { .. } => "internal",
+        Error::NotRecorded => "not_recorded",
+        Error::History(_) | Error::Results(_) | Error::Index(_) | Error::Log(_) | Error::Broken { .. } => "internal",
     }
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::index::Kind;
 use crate::reconcile::ProgressSink;
 
-use super::{Error, Operations};
+use super::order::Order;
+use super::{Error, OpContext, Operations};
 
 /// What a rebuild did.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -70,10 +71,12 @@ impl Operations {
     /// its time-outs.
     ///
     /// # Errors
-    /// When the catalog or the model cannot be used. Servers that fail are part of the report.
-    pub async fn rebuild_index(&self, progress: ProgressSink) -> Result<RebuildReport, Error> {
+    /// When the catalog or the model cannot be used, or it has to be noted and cannot be. Servers that fail are part of the report.
+    pub async fn rebuild_index(&self, cx: &OpContext, progress: ProgressSink) -> Result<RebuildReport, Error> {
+        let order = Order::begin(self, cx, "index.rebuild", [""])?;
         self.reconciler.load().await?;
         let report = self.reconciler.refresh(&self.reconciler.all(), true, progress).await?;
+        order.end(|_| true);
         self.reconciler.mark_settled();
         let known = self.known_now();
         Ok(RebuildReport {

@@ -86,7 +86,7 @@ impl Operations {
         Ok(Routed { known, ranking: ranked, made })
     }
 
-    fn checked_request<'a>(&self, request: &'a str) -> Result<&'a str, Error> {
+    pub(super) fn checked_request<'a>(&self, request: &'a str) -> Result<&'a str, Error> {
         let request = request.trim();
         let chars_max = self.settings.request_chars_max;
         if request.is_empty() {

@@ -11,6 +11,7 @@ use crate::domain::{CallParams, ServerName, Verb, did_you_mean, error_chain};
 use crate::supervisor::{Applied, Call, CallElsewhere, ServerState, ServerStatus};
 
 use super::observed::Watch;
+use super::order::Order;
 use super::{CallerId, Error, OpContext, Operations};
 
 /// Which servers are meant; nothing said means all.
@@ -90,6 +91,7 @@ impl Operations {
     /// [`Error::Server`]; [`Error::InvalidInput`] with a JSON-RPC error of the server.
     pub async fn relay(&self, cx: &OpContext, asked: &Relayed) -> Result<String, Error> {
         let server = ServerName::parse(&asked.server).map_err(|_| nothing_of(&asked.server))?;
+        self.check_can_be_noted()?;
         let call = Call {
             server: &server,
             tool: &asked.tool,
@@ -100,9 +102,10 @@ impl Operations {
             cancel: cx.cancel.clone(),
             behind: cx.behind.clone(),
         };
-        let watch = Watch::begin(self, Verb::Relay, cx);
+        let params = CallParams::Raw(&asked.arguments);
+        let watch = Watch::begin(self, Verb::Relay, cx).calling(&asked.server, &asked.tool, params);
         let ended = self.pool.call(&call).await.map_err(Error::from);
-        watch.called(cx, (&asked.server, &asked.tool), CallParams::Raw(&asked.arguments), &ended);
+        watch.called(cx, &ended);
         let outcome = ended?;
         let result = outcome.answer.payload().map_err(|what| Error::InvalidInput { what: what.to_owned() })?;
         Ok(result.to_owned())
@@ -133,14 +136,15 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
-    pub async fn start_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
+    pub async fn start_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let mut names = chosen(&self.pool.status(), selection)?;
         if selection.servers.is_empty() && selection.groups.is_empty() && !selection.all {
             names.retain(|name| !self.pool.is_manual(name));
         }
+        let order = Order::begin(self, cx, "server.start", &names)?;
         let ended = self.pool.start(&names).await;
-        Ok(self.acted(ended))
+        Ok(self.acted(order, ended))
     }
 
     /// Stops the chosen servers; calls do not start them again. Waits until each is gone.
@@ -149,10 +153,11 @@ impl Operations {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn stop_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+    pub async fn stop_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let names = chosen(&self.pool.status(), selection)?;
+        let order = Order::begin_anyhow(self, cx, "server.stop", &names);
         let ended = self.pool.stop_servers(&names).await;
-        Ok(self.acted(ended))
+        Ok(self.acted(order, ended))
     }
 
     /// Stops and starts the chosen servers. Of all servers only those are meant that run, or tried to. Waits until each is up
@@ -161,8 +166,8 @@ impl Operations {
     /// Cancel safe: what was ordered goes on.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; that a server does not start is part of the answer.
-    pub async fn restart_servers(&self, selection: &Selection) -> Result<Vec<Acted>, Error> {
+    /// [`Error::NotFound`], [`Error::NotRecorded`]; that a server does not start is part of the answer.
+    pub async fn restart_servers(&self, cx: &OpContext, selection: &Selection) -> Result<Vec<Acted>, Error> {
         let all = self.pool.status();
         let mut names = chosen(&all, selection)?;
         if selection.servers.is_empty() && selection.groups.is_empty() {
@@ -173,8 +178,9 @@ impl Operations {
             let off: Vec<&ServerName> = all.iter().filter(|one| is_off(one)).map(|one| &one.server).collect();
             names.retain(|name| !off.contains(&name));
         }
+        let order = Order::begin(self, cx, "server.restart", &names)?;
         let ended = self.pool.restart(&names).await;
-        Ok(self.acted(ended))
+        Ok(self.acted(order, ended))
     }
 
     /// Takes one server out of use until the operator starts it.
@@ -183,27 +189,31 @@ impl Operations {
     ///
     /// # Errors
     /// [`Error::NotFound`], and what keeps the order from being taken.
-    pub async fn quarantine_server(&self, server: &str, why: &str) -> Result<Acted, Error> {
+    pub async fn quarantine_server(&self, cx: &OpContext, server: &str, why: &str) -> Result<Acted, Error> {
         let selection = Selection { servers: vec![server.to_owned()], ..Selection::default() };
         let names = chosen(&self.pool.status(), &selection)?;
         let Some(name) = names.first() else { return Err(nothing_of(server)) };
         let why = if why.trim().is_empty() { "the operator said so" } else { why };
+        let order = Order::begin_anyhow(self, cx, "server.quarantine", [name]).because(why);
         let ended = self.pool.quarantine(name, why).await;
-        self.acted(vec![(name.clone(), ended)]).pop().ok_or_else(|| nothing_of(server))
+        self.acted(order, vec![(name.clone(), ended)]).pop().ok_or_else(|| nothing_of(server))
     }
 
     /// Takes the registry and the settings as they are now. Calls in flight go on; servers whose entry did not change are
     /// not touched. A faulty configuration changes nothing.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] with every fault of the new configuration.
-    pub async fn reload(&self) -> Result<Reloaded, Error> {
+    /// [`Error::InvalidInput`] with every fault of the new configuration; [`Error::NotRecorded`].
+    pub async fn reload(&self, cx: &OpContext) -> Result<Reloaded, Error> {
         let Some(reload) = self.reload.get() else {
             return Err(Error::InvalidInput {
                 what: "this mcporch reads its configuration once, when it starts".into(),
             });
         };
-        reload().await.map_err(|what| Error::InvalidInput { what })
+        let order = Order::begin(self, cx, "reload", [""])?;
+        let ended = reload().await.map_err(|what| Error::InvalidInput { what });
+        order.end(|_| ended.is_ok());
+        ended
     }
 
     /// Sets what [`Self::reload`] does. Only the first counts.
@@ -211,7 +221,8 @@ impl Operations {
         let _set_before = self.reload.set(reload);
     }
 
-    fn acted(&self, ended: Vec<(ServerName, Result<(), crate::supervisor::Error>)>) -> Vec<Acted> {
+    fn acted(&self, order: Order<'_>, ended: Vec<(ServerName, Result<(), crate::supervisor::Error>)>) -> Vec<Acted> {
+        order.end(|target| ended.iter().any(|(server, ended)| server.as_str() == target && ended.is_ok()));
         let status = self.pool.status();
         let acted = ended.into_iter().filter_map(|(server, ended)| {
             let now = status.iter().find(|one| one.server == server)?;

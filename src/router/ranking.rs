@@ -17,15 +17,15 @@ const WORDS_WEIGHT: f32 = 0.3;
 /// What one point of BM25 is worth against a cosine at that weight. A plain sum of the two was as good as one of
 /// z-scores (76.9 to 76.4 P@1) and needs no spread over the catalogue: it means the same for 3 tools as for 20,000,
 /// with the graph as with the scan, and tools that are hidden cannot shift it.
-const POINT_OF_WORDS: f32 = 0.012;
+pub(super) const POINT_OF_WORDS: f32 = 0.012;
 /// What a server's best tools add to each of its tools: the mean of their best three scores, times this.
-const SERVER_SHARE: f32 = 0.2;
+pub(super) const SERVER_SHARE: f32 = 0.2;
 /// How many of a server's tools speak for it.
 const SERVER_BEST: usize = 3;
 /// Tools that are scored again with exact cosines; the codes are off by about .003.
 const EXACT_MIN: usize = 64;
 /// What it adds when request and tool have verbs of one kind ("delete", `remove_item`), and takes off when of another.
-const ACTION: f32 = 0.02;
+pub(super) const ACTION: f32 = 0.02;
 /// What each parameter takes off that a tool requires and that was not given: the more a tool must be told, the less
 /// likely it is meant. Counted up to five.
 const REQUIRED_PARAMETER: f32 = 0.01;
@@ -215,7 +215,12 @@ pub fn look(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
 }
 
 /// The tools to look at closely, in no order, with the score of the first step and all that is known of each.
-fn gather(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &RankOptions<'_>) -> Vec<Scored> {
+pub(super) fn gather(
+    snapshot: &Snapshot,
+    request: &str,
+    query_vector: &[f32],
+    options: &RankOptions<'_>,
+) -> Vec<Scored> {
     let scores = snapshot.score(request, query_vector, options.allowed);
     let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
     let (meaning_factor, words_factor) = factors(options.words_weight);
@@ -242,7 +247,7 @@ fn gather(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &Ra
 }
 
 /// What meaning and words count, both 1 at the usual weight of the words.
-fn factors(words_weight: f32) -> (f32, f32) {
+pub(super) fn factors(words_weight: f32) -> (f32, f32) {
     let weight = if words_weight.is_nan() { WORDS_WEIGHT } else { words_weight.clamp(0.0, 1.0) };
     ((1.0 - weight) / (1.0 - WORDS_WEIGHT), weight / WORDS_WEIGHT)
 }
@@ -333,7 +338,12 @@ fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Sc
     }
 }
 
-fn parameters_score(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
+pub(super) fn parameters_score(
+    snapshot: &Snapshot,
+    row: usize,
+    params: Option<&Map<String, Value>>,
+    values: usize,
+) -> f32 {
     let Some(params) = params else { return 0.0 };
     let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
     let unknown = fit.unknown.len() as f32 / params.len() as f32;
@@ -376,7 +386,7 @@ fn with_parameters(
 }
 
 /// What a tool loses by what it requires.
-fn demand(required: usize, values: usize) -> f32 {
+pub(super) fn demand(required: usize, values: usize) -> f32 {
     let without_value = required.saturating_sub(values).min(WITHOUT_VALUE_MAX);
     REQUIRED_PARAMETER * required.min(REQUIRED_MAX) as f32 + WITHOUT_VALUE * without_value as f32
 }

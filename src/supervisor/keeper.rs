@@ -25,6 +25,8 @@ use super::{Error, chance};
 const MISSED_WITHIN: Duration = Duration::from_secs(10);
 /// For what comes after the last signal of a stop.
 const STOP_SPARE: Duration = Duration::from_secs(1);
+/// Between two looks at what it uses while somebody watches.
+const LOOK_CLOSELY_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at whether the last call in flight has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -109,6 +111,8 @@ pub(super) struct Run {
     session: Option<Session>,
     next_check: Option<Instant>,
     next_look: Option<Instant>,
+    /// Somebody looks at what it uses.
+    is_watched: bool,
     calls_at_start: u64,
     answered_at_start: u64,
     answered_at_check: u64,
@@ -135,6 +139,7 @@ impl Run {
             session: None,
             next_check: None,
             next_look: None,
+            is_watched: false,
             calls_at_start: 0,
             answered_at_start: 0,
             answered_at_check: 0,
@@ -158,12 +163,15 @@ enum Woken {
     Died(String),
     Checked(Result<(), String>),
     Measured(Option<TreeUse>),
+    Watched(bool),
     Timer,
 }
 
 impl Keeper {
     /// Runs until told to end, or until nobody is left who could ask.
     pub(super) async fn run(mut self) {
+        let mut watched = self.others.upgrade().map(|others| others.is_watched.subscribe());
+        self.run.is_watched = watched.as_ref().is_some_and(|watched| *watched.borrow());
         loop {
             let timer = self.next_timer();
             let is_stopping = self.run.stopping.is_some();
@@ -176,6 +184,7 @@ impl Keeper {
                 message = self.inbox.recv() => Woken::Message(message),
                 checked = pending_or(self.run.checking.as_mut()) => Woken::Checked(checked),
                 measured = pending_or(self.run.measuring.as_mut()) => Woken::Measured(measured.ok().flatten()),
+                is_watched = changed(watched.as_mut()) => Woken::Watched(is_watched),
                 () = sleep_until(timer) => Woken::Timer,
             };
             match woken {
@@ -191,6 +200,7 @@ impl Keeper {
                 Woken::Died(how) => self.died(how),
                 Woken::Checked(outcome) => self.checked(outcome),
                 Woken::Measured(tree) => self.measured(tree),
+                Woken::Watched(is_watched) => self.watched(is_watched),
                 Woken::Timer => self.timer(),
             }
         }
@@ -488,9 +498,19 @@ impl Keeper {
         }
     }
 
+    /// Whoever begins to look shall not wait for the next look that was planned.
+    fn watched(&mut self, is_watched: bool) {
+        self.run.is_watched = is_watched;
+        if is_watched && self.run.next_look.is_some() {
+            self.run.next_look = Some(Instant::now());
+        }
+    }
+
     /// Begins to measure what it uses.
     fn look(&mut self) {
-        self.run.next_look = Some(Instant::now() + self.server.watched.interval);
+        let interval = self.server.watched.interval;
+        let interval = if self.run.is_watched { interval.min(LOOK_CLOSELY_EVERY) } else { interval };
+        self.run.next_look = Some(Instant::now() + interval);
         let Some(pid) = self.run.session.as_ref().and_then(Session::pid) else { return };
         let measure = self.world.measure;
         if self.run.measuring.is_none() {
@@ -676,6 +696,16 @@ async fn pending_or<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether somebody watches from now on.
+async fn changed(watched: Option<&mut watch::Receiver<bool>>) -> bool {
+    if let Some(watched) = watched
+        && watched.changed().await.is_ok()
+    {
+        return *watched.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 async fn died(session: Option<&Session>) -> String {

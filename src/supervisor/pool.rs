@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::{Semaphore, broadcast, oneshot};
+use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -102,6 +102,8 @@ pub(super) struct Servers {
     is_stopping: AtomicBool,
     /// What servers tell.
     pub(super) told: broadcast::Sender<Told>,
+    /// Whether somebody looks at what they use.
+    pub(super) is_watched: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Servers {
@@ -120,6 +122,7 @@ impl Pool {
             tasks: Mutex::default(),
             is_stopping: AtomicBool::new(false),
             told: broadcast::Sender::new(TOLD_LEN),
+            is_watched: watch::Sender::new(false),
         };
         let pool = Self { servers: Arc::new(shared), elsewhere: OnceLock::new() };
         let _all_added = pool.apply(servers);
@@ -264,6 +267,11 @@ impl Pool {
     #[must_use]
     pub fn status(&self) -> Vec<ServerStatus> {
         self.servers.places().iter().map(|(name, place)| status::of_server(name, place)).collect()
+    }
+
+    /// Whether somebody looks at what servers use: then they are measured each second, else as often as is set for each.
+    pub fn watch_closely(&self, is_watched: bool) {
+        self.servers.is_watched.send_if_modified(|now| std::mem::replace(now, is_watched) != is_watched);
     }
 
     /// Whether a call could be tried now: neither refused nor stopped, and not waiting after failures.

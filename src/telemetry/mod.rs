@@ -1,6 +1,6 @@
 //! Log set-up. Logs go to stderr or to a file, never to stdout: that belongs to the protocol. What is logged is decided
 //! where it happens; here only how it is written: whole lines, by a thread of their own, so that a slow disk or a client that does
-//! not read our stderr never holds up a call, without secrets, and into files of a bounded size.
+//! not read our stderr never holds up a call, without secrets, and into files of a bounded size. With the feature `otlp` traces and figures are sent from here too.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSettings};
+use crate::config::{LogFormat, LogSettings, TelemetrySettings};
 
 mod error;
 mod log_file;
 mod log_writer;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(test)]
 mod tests;
 
@@ -74,8 +76,24 @@ pub fn start_with_own_file(
     start_there(Destination::File(LogFile { path, bytes_max, files_max, is_stderr_too: true }), settings, level)
 }
 
-/// Waits until all that was logged is written, for some seconds at most. To be called last in the process; blocks.
+/// Begins to send traces and figures to where the settings want them; to be called once logging has started, by processes that serve
+/// somebody. What is in the way of it is logged, and in the way of nothing else.
+pub fn start_sending(settings: &TelemetrySettings) {
+    #[cfg(feature = "otlp")]
+    if let Err(fault) = otlp::start(settings) {
+        tracing::warn!(error = crate::domain::error_chain(&fault), "traces and figures are not sent");
+    }
+    #[cfg(not(feature = "otlp"))]
+    if let Some(endpoint) = &settings.otlp_endpoint {
+        tracing::warn!(%endpoint, "traces and figures are not sent: this mcporch was built without the feature \"otlp\"");
+    }
+}
+
+/// Waits until traces and figures are sent and all that was logged is written, for some seconds at most. To be called last in the
+/// process; blocks.
 pub fn finish() {
+    #[cfg(feature = "otlp")]
+    otlp::finish(FINISH_WITHIN);
     if let Some(writer) = WRITER.get() {
         writer.finish(FINISH_WITHIN);
     }
@@ -90,7 +108,7 @@ pub fn lines_lost() -> u64 {
 fn start_there(destination: Destination, settings: &LogSettings, level: Option<&str>) -> Result<(), Error> {
     if let Destination::File(file) = &destination {
         // So that a wrong path is told at once, to whoever started us.
-        let _opened = file.open().map_err(|source| Error { path: file.path.clone(), source })?;
+        let _opened = file.open().map_err(|source| Error::LogFile { path: file.path.clone(), source })?;
     }
     let level = level.unwrap_or(settings.level.word());
     let filter = QUIET.iter().fold(EnvFilter::new(level), |filter, quiet| match quiet.parse() {

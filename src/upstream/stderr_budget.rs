@@ -58,6 +58,12 @@ impl Budget {
         false
     }
 
+    /// When the lines that are held are to be told at the latest; `None` when there are none.
+    pub(super) fn is_due(&self) -> Option<Instant> {
+        let is_behind = self.left_out > 0 || !self.held.is_empty();
+        self.window_ends.filter(|_| is_behind)
+    }
+
     /// Is the budget of this second used up?
     pub(super) fn is_over(&self) -> bool {
         self.lines >= LINES_PER_WINDOW || self.bytes >= BYTES_PER_WINDOW

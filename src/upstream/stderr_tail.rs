@@ -42,7 +42,19 @@ impl StderrTail {
         let mut budget = Budget::new(self.lines_max);
         loop {
             buffer.clear();
-            match stream.read_buf(&mut buffer).await {
+            let read = stream.read_buf(&mut buffer);
+            let read = match budget.is_due() {
+                None => read.await,
+                Some(at) => match tokio::time::timeout_at(at, read).await {
+                    Ok(read) => read,
+                    // The flood is over, and nothing follows: its end is told all the same.
+                    Err(_) => {
+                        self.catch_up(&mut budget);
+                        continue;
+                    }
+                },
+            };
+            match read {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
@@ -131,4 +143,33 @@ fn clean(line: &[u8]) -> String {
     let clean =
         if is_cut { redactor().redact_cut(clean.trim_end_matches('\u{fffd}')) } else { redactor().redact(&clean) };
     clean.trim().chars().take(SINK_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::{StderrSink, StderrTail};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_flood_is_told_though_nothing_follows() {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = told.clone();
+        let sink: StderrSink = Arc::new(move |line: &str| heard.lock().unwrap().push(line.to_owned()));
+        let (mut server, ours) = tokio::io::duplex(1 << 20);
+        let following = tokio::spawn(StderrTail::new(2, Some(sink)).follow(ours));
+        let flood: String = (0..1500).map(|number| format!("line {number}\n")).collect();
+        server.write_all(flood.as_bytes()).await.unwrap();
+        // The clock stands still until nobody has anything to do.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let lines = told.lock().unwrap().clone();
+        let end: Vec<&str> = lines.iter().rev().take(3).map(String::as_str).collect();
+        assert_eq!(end, ["line 1499", "line 1498", "(498 lines are left out here: they came too fast)"]);
+        drop(server);
+        following.await.unwrap();
+        assert_eq!(told.lock().unwrap().len(), lines.len());
+    }
 }

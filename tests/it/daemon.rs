@@ -452,3 +452,24 @@ fn a_variable_that_a_later_client_brings_is_noted_by_name_only() {
     let log = shared.log();
     assert!(log.contains("ADOPTED_KEY") && !log.contains("hunter2") && !log.contains("NOT_WANTED"), "{log}");
 }
+
+#[test]
+fn the_log_of_a_daemon_that_stays_does_not_grow_without_end() {
+    let shared = Shared::new().set("daemon.log_bytes_max=65536").set("log.files_max=2").set("log.level=debug");
+    let mut client = shared.connect();
+    let logs = shared.home.file("home/logs");
+    wait_for("the first file to be full", || {
+        client.execute("clock.day_of_week", &json!({"date": DAY}));
+        logs.join("daemon.log.1").exists().then_some(())
+    });
+    let first = std::fs::read(logs.join("daemon.log.1")).unwrap();
+    assert!(first.len() <= 65_536 && first.ends_with(b"\n"));
+    wait_for("the second file to be full", || {
+        client.execute("clock.day_of_week", &json!({"date": DAY}));
+        (std::fs::read(logs.join("daemon.log.1")).unwrap() != first).then_some(())
+    });
+    assert!(!logs.join("daemon.log.2").exists());
+    // What others write to its stderr, such as the last words of a panic, goes on in the new file.
+    let stderr = std::fs::read_link(format!("/proc/{}/fd/2", shared.daemon())).unwrap();
+    assert_eq!(stderr, std::fs::canonicalize(logs.join("daemon.log")).unwrap());
+}

@@ -24,7 +24,9 @@ fn other_names_and_pages_are_kept_out() {
         assert_eq!(status(&client.clone().with(name, value)), expected, "{name}: {value}");
     };
     check("Host", "localhost:1", 200);
-    check("Host", "mcp.example", 200);
+    // Known, and not this machine: whoever calls us so may be anywhere, and needs a key.
+    check("Host", "mcp.example", 401);
+    check("X-Forwarded-For", "192.0.2.1", 401);
     check("Host", "evil.example", 403);
     check("Host", "", 403);
     check("Origin", "http://127.0.0.1:3000", 200);

@@ -3,11 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod access;
 mod auth;
 mod care;
 mod cli;
 #[cfg(target_os = "linux")]
 mod daemon;
+#[cfg(unix)]
+mod dashboard;
 mod doctor;
 mod faults;
 mod harness;
@@ -18,8 +22,12 @@ mod http;
 mod http_access;
 mod isolation;
 mod learning;
+mod monitor;
+mod ops;
 mod protocol;
 mod remote;
+#[cfg(unix)]
+mod rest;
 mod results;
 mod routing;
 mod secrets;
@@ -32,3 +40,7 @@ mod test_command;
 mod tidy;
 #[cfg(unix)]
 mod top;
+#[cfg(unix)]
+mod traces;
+#[cfg(unix)]
+mod ws;

@@ -1,6 +1,6 @@
 // What is known of the servers right now, fed by one stream of events for the whole page. Everything here has an end.
 import { batch, effect, signal } from '@preact/signals';
-import { look, query } from './api';
+import { look } from './api';
 import { openStream, type Link, type Stream } from './stream';
 import type { AuditEntry, CallLine, History, ServerState, ServerStatus, Status, Tick } from './types';
 
@@ -97,16 +97,20 @@ const counted = new Map<string, { calls: number; errors: number }>();
 /** Starts to follow; once for the page, again after a key was given. */
 export function follow(): void {
   unfollow();
-  stream = openStream(`/api/v1/events${query({ topics: 'servers,server,call,audit,catalog,tick' })}`, onEvent);
+  // No topic is named: then it is all that the key may hear of.
+  stream = openStream('/api/v1/events', onEvent);
   const mine = stream;
-  let wasLive = false;
+  let wasLost = false;
   const endLink = effect(() => {
-    link.value = mine.link.value;
-    // Whatever came before or while it was lost is asked for: events tell what happens, not what is.
-    if (mine.link.value.kind === 'live' && !wasLive) void catchUp();
-    wasLive = mine.link.value.kind === 'live';
+    const state = mine.link.value;
+    link.value = state;
+    // What came while it was lost is asked for: events tell what happens, not what is.
+    if (state.kind === 'live' && wasLost) void catchUp();
+    wasLost = state.kind === 'lost' || state.kind === 'paused' || (wasLost && state.kind === 'connecting');
   });
   ends.push(endLink);
+  // A page with old news is better than none, should the stream be long in coming.
+  void catchUp();
   clocks = [
     setInterval(() => {
       if (!document.hidden) now.value = Date.now();
@@ -134,6 +138,18 @@ function unfollow(): void {
 
 async function catchUp(): Promise<void> {
   await Promise.allSettled([readStatus(), readServers(), seed()]);
+}
+
+/** Events were left out, since somebody is slow already: what is gets asked for once in a while, and no history with it. */
+const LOST_MS = 5_000;
+let catching: ReturnType<typeof setTimeout> | undefined;
+
+function catchUpSoon(): void {
+  catching ??= setTimeout(() => {
+    catching = undefined;
+    void readStatus();
+    void readServers();
+  }, LOST_MS);
 }
 
 async function readStatus(): Promise<void> {
@@ -193,7 +209,7 @@ function onEvent(name: string, data: unknown): void {
       void readServers();
       return tell('catalog', data as Topics['catalog']);
     case 'lost':
-      return void catchUp();
+      return catchUpSoon();
     default:
       return undefined;
   }
@@ -281,10 +297,10 @@ function takeTick(data: Tick): void {
 let pending: CallLine[] = [];
 let flush: ReturnType<typeof setTimeout> | undefined;
 
-/** Outcomes in which nothing went wrong. */
-const FINE: ReadonlySet<string> = new Set(['done', 'dry_run', 'needs_choice', 'needs_params', 'needs_confirmation', 'no_match', 'found']);
+/** Outcomes in which something went wrong; whoever asks for a choice or gives up has no fault. */
+const FAULTY: ReadonlySet<string> = new Set(['failed', 'tool_error', 'refused', 'denied', 'error']);
 
-export const isFailure = (outcome: string): boolean => !FINE.has(outcome) && !outcome.startsWith('needs_');
+export const isFailure = (outcome: string): boolean => FAULTY.has(outcome);
 
 function takeCall(one: CallLine): void {
   pending.push(one);

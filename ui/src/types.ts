@@ -105,6 +105,7 @@ export interface CallDetail extends CallLine {
   params_truncated?: boolean;
   error?: unknown;
   request?: string | null;
+  decision?: string;
   candidates?: unknown;
 }
 
@@ -158,6 +159,8 @@ export interface Ranked {
   confidence: number;
   effect: Effect;
   parts: Record<string, number>;
+  /** In words. */
+  why?: string[];
 }
 
 export interface Inspected {
@@ -168,6 +171,7 @@ export interface Inspected {
   any_confidence: number;
   bars: Record<'read' | 'write' | 'destructive' | 'any', number>;
   effect?: Effect | null;
+  is_named?: boolean;
   ranked: Ranked[];
   latency_ms?: Record<string, number>;
 }
@@ -184,6 +188,8 @@ export interface ToolLine {
 
 export interface Executed {
   outcome: string;
+  /** Of a result that was too large to be handed over. */
+  handle?: string;
   message?: string;
   result?: unknown;
   route?: { server: string; tool: string; confidence: number; is_named: boolean; attempts: number; duration_ms: number; instead_of?: string; lessons?: string[]; route_id?: string };

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{HeaderMap, Method};
 
+use crate::audit;
 use crate::domain::{Moment, Scope};
 use crate::keys::{self, Holder, KeyRing, Verdict};
 
@@ -16,9 +17,23 @@ use super::{ListedKeys, Tls};
 
 /// The name of everybody where no key is asked for.
 static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "http".into());
+/// The name of those who were refused before it was known who they are.
+static UNKNOWN: LazyLock<Arc<str>> = LazyLock::new(|| "nobody".into());
 /// What browsers say of the page that sends them, and of why they come.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// What proxies add, with what they know of who is before them.
+const PASSED_ON: [HeaderName; 9] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("via"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+];
 /// Wrong keys from one address before they are slowed down. A guess: a person with an old key in a client that tries again.
 const WRONG_KEYS_BURST: u32 = 20;
 /// And then so many a second.
@@ -45,6 +60,8 @@ pub struct Access {
     pub wrong_keys: WrongKeys,
     /// The wall clock, in milliseconds since 1970.
     pub now: fn() -> i64,
+    /// Where it is noted who was not let in.
+    pub audit: Option<audit::Log>,
 }
 
 /// How often each may come: each key, and each address without one.
@@ -88,16 +105,6 @@ impl Default for WrongKeys {
     }
 }
 
-impl Visitor {
-    /// Whether he may do what needs that scope.
-    ///
-    /// # Errors
-    /// [`Refusal::Scope`].
-    pub(in crate::gateway) fn needs(&self, needed: Scope) -> Result<(), Refusal> {
-        if self.scope.covers(needed) { Ok(()) } else { Err(Refusal::Scope { needed, has: self.scope }) }
-    }
-}
-
 impl Access {
     /// Everybody who comes from this machine, without a key or with one of those.
     #[must_use]
@@ -112,12 +119,23 @@ impl Access {
             rate: None,
             wrong_keys: WrongKeys::default(),
             now,
+            audit: None,
         }
     }
 
-    /// Whether the request is let in, however it looks otherwise. `authority` is that of its address, `here` the address that the
-    /// connection came to.
+    /// Whether the request is let in, however it looks otherwise. `authority` is that of its address.
     pub(super) fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        ends: Ends,
+    ) -> Result<(), Refusal> {
+        let checked = self.check_names(method, headers, authority, ends.here);
+        checked.inspect_err(|refusal| self.note(*refusal, ends.from, None))
+    }
+
+    fn check_names(
         &self,
         method: &Method,
         headers: &HeaderMap,
@@ -157,7 +175,42 @@ impl Access {
         };
         match visitor {
             Ok(visitor) => self.count(&visitor).map(|()| visitor),
-            Err(refusal) => self.take(Who::Address(network(ends.from))).and(Err(refusal)),
+            Err(refusal) => {
+                let refusal = self.take(Who::Address(network(ends.from))).err().unwrap_or(refusal);
+                // Who was not asked before has not been refused yet: browsers come without a key first.
+                if refusal != Refusal::NoKey {
+                    self.note(refusal, ends.from, None);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Whether somebody may do what needs that scope; if not, that is noted.
+    ///
+    /// # Errors
+    /// [`Refusal::Scope`].
+    pub(in crate::gateway) fn needs(&self, visitor: &Visitor, needed: Scope) -> Result<(), Refusal> {
+        let has = visitor.scope;
+        if has.covers(needed) {
+            return Ok(());
+        }
+        let refusal = Refusal::Scope { needed, has };
+        self.note(refusal, visitor.from, Some(visitor.who.clone()));
+        Err(refusal)
+    }
+
+    /// Notes that somebody was not let in, or not let do something.
+    pub(in crate::gateway) fn note(&self, refusal: Refusal, from: IpAddr, who: Option<Arc<str>>) {
+        if let Some(audit) = &self.audit {
+            audit.refused(audit::Event {
+                at: (self.now)(),
+                who: Some(who.unwrap_or_else(|| UNKNOWN.clone())),
+                from: Some(from.to_canonical().to_string()),
+                action: "access.refused",
+                outcome: refusal.slug(),
+                ..audit::Event::default()
+            });
         }
     }
 
@@ -166,25 +219,42 @@ impl Access {
     /// # Errors
     /// When it is none, or none any more, or too many were wrong from that address.
     pub(in crate::gateway) fn holder(&self, shown: &str, from: IpAddr) -> Result<Visitor, Refusal> {
-        let visitor = |who, scope| Ok(Visitor { who, scope, from, has_key: true });
         let network = network(from);
-        if keys::is_key(shown) {
-            match self.ring.check(shown, Moment((self.now)())) {
-                Verdict::Known(Holder { name, scope }) => return visitor(name, scope),
-                Verdict::Expired => return Err(Refusal::Expired),
-                Verdict::Unknown => {}
-            }
-        } else if let Some(listed) = &self.listed {
-            // Somebody has thought of these, so they might be guessed: then not even a right one is looked at for a while. Ours
-            // cannot be, so that nobody is kept out by what others at his address do.
-            if let Some(wait) = self.wrong_keys.0.wait(&network) {
-                return Err(Refusal::Guessing(wait));
-            }
-            if let Some(who) = listed.owner(shown) {
-                return visitor(who, Scope::Caller);
-            }
+        // Somebody has thought of the listed ones, so they might be guessed: then not even a right one is looked at for a while.
+        // Ours cannot be, so that nobody is kept out by what others at his address do.
+        if self.listed.is_some()
+            && !keys::is_key(shown)
+            && let Some(wait) = self.wrong_keys.0.wait(&network)
+        {
+            return Err(Refusal::Guessing(wait));
         }
-        self.wrong_keys.0.take(network).map_err(Refusal::Guessing).and(Err(Refusal::Key))
+        let known = self.known(shown, from);
+        if known == Err(Refusal::Key) {
+            self.wrong_keys.0.take(network).map_err(Refusal::Guessing)?;
+        }
+        known
+    }
+
+    /// The same, however many were wrong: of a key that nobody tries to guess, since it was good before.
+    fn known(&self, shown: &str, from: IpAddr) -> Result<Visitor, Refusal> {
+        let visitor = |who, scope| Ok(Visitor { who, scope, from, has_key: true });
+        if keys::is_key(shown) {
+            return match self.ring.check(shown, Moment((self.now)())) {
+                Verdict::Known(Holder { name, scope }) => visitor(name, scope),
+                Verdict::Expired => Err(Refusal::Expired),
+                Verdict::Unknown => Err(Refusal::Key),
+            };
+        }
+        let owner = self.listed.as_ref().and_then(|listed| listed.owner(shown));
+        owner.map_or(Err(Refusal::Key), |who| visitor(who, Scope::Caller))
+    }
+
+    /// Whether a key that was good is so still: of connections that stay open.
+    ///
+    /// # Errors
+    /// When it is none any more. What others at his address try does not count against him.
+    pub(in crate::gateway) fn still_holds(&self, shown: &str, from: IpAddr) -> Result<(), Refusal> {
+        self.known(shown, from).map(drop)
     }
 
     /// Counts one more request, or one more message, of him.
@@ -193,7 +263,10 @@ impl Access {
     /// [`Refusal::TooMany`].
     pub(in crate::gateway) fn count(&self, visitor: &Visitor) -> Result<(), Refusal> {
         match (visitor.has_key, visitor.scope) {
-            (true, _) => self.take(Who::Key(visitor.who.clone())),
+            (true, _) => {
+                let taken = self.take(Who::Key(visitor.who.clone()));
+                taken.inspect_err(|refusal| self.note(*refusal, visitor.from, Some(visitor.who.clone())))
+            }
             // Without a key he is the user himself, whose calls in flight are bounded.
             (false, Scope::Admin) => Ok(()),
             (false, _) => self.take(Who::Address(network(visitor.from))),
@@ -227,7 +300,7 @@ impl Access {
 }
 
 /// The key in the headers. What proxies want to know (`Basic`) is not for us.
-pub(super) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
     let (scheme, key) = shown.split_once(' ').unwrap_or((shown, ""));
@@ -236,6 +309,15 @@ pub(super) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 
 fn is(headers: &HeaderMap, name: &HeaderName, value: &str) -> bool {
     headers.get(name).is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+}
+
+/// How a request came: what a proxy on this machine passes on comes from this machine, and he who sent it may be anywhere. It shows by
+/// what proxies add, or by a name that others call us.
+pub(super) fn ends_of(headers: &HeaderMap, authority: Option<&str>, ends: Ends) -> Ends {
+    let host = headers.get(HOST).map_or(authority, |host| host.to_str().ok());
+    let is_called_as_here = host.is_some_and(|host| is_of_this_machine(without_port(host), ends.here));
+    let is_passed_on = PASSED_ON.iter().any(|name| headers.contains_key(name));
+    Ends { is_local: ends.is_local && is_called_as_here && !is_passed_on, ..ends }
 }
 
 /// What one user has of addresses: of the new kind, many.

@@ -13,7 +13,7 @@ use crate::gateway::http::request::Ends;
 use crate::gateway::http::{ListedKeys, Rate};
 use crate::keys::{KeyFile, KeyRing, NewKey};
 
-use super::{Access, Refusal};
+use super::{Access, Refusal, ends_of};
 
 const NOW: i64 = 1_000_000;
 
@@ -67,7 +67,8 @@ fn check_request(method: &Method, host: &str, more: &[(HeaderName, &str)], expec
     let mut headers = headers(more);
     headers.insert(HOST, host.parse().unwrap());
     let here = "192.0.2.7".parse().unwrap();
-    assert_eq!(access.check(method, &headers, None, here), expected, "{method} {host} {more:?}");
+    let ends = Ends { here, from: here, is_local: false };
+    assert_eq!(access.check(method, &headers, None, ends), expected, "{method} {host} {more:?}");
 }
 
 #[tokio::test]
@@ -84,6 +85,26 @@ async fn only_names_that_no_page_can_take_are_answered() {
     check("localhost.evil.example", Err(Refusal::Host));
     check("[::1].evil.example", Err(Refusal::Host));
     check("192.0.2.8", Err(Refusal::Host));
+}
+
+#[test]
+fn what_a_proxy_passes_on_does_not_come_from_this_machine() {
+    let here: IpAddr = "127.0.0.1".parse().unwrap();
+    let check = |said: &[(&'static str, &str)], expected: bool| {
+        let said: Vec<_> = said.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
+        let ends = ends_of(&headers(&said), None, Ends { here, from: here, is_local: true });
+        assert_eq!(ends.is_local, expected, "{said:?}");
+    };
+    check(&[("host", "localhost:8080")], true);
+    check(&[("host", "[::1]:8080")], true);
+    check(&[("host", "127.0.0.1")], true);
+    check(&[("host", "mcp.example")], false);
+    check(&[], false);
+    for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        check(&[("host", "127.0.0.1:8080"), (name, "192.0.2.1")], false);
+    }
+    let far = Ends { here, from: here, is_local: false };
+    assert!(!ends_of(&headers(&[(HOST, "localhost")]), None, far).is_local);
 }
 
 #[tokio::test]
@@ -157,6 +178,22 @@ async fn who_guesses_waits_and_keeps_no_holder_of_a_made_key_out() {
     check(bob, "2001:db8::1", "bob caller");
 }
 
+#[tokio::test]
+async fn a_key_that_was_taken_back_is_no_longer_good_whatever_else_is_tried() {
+    let mut doors = Doors::new();
+    let ann = doors.key("ann", Scope::Admin, None);
+    let from: IpAddr = "192.0.2.1".parse().unwrap();
+    let file = KeyFile::at(doors.folder.path().join("keys.json"));
+    for _ in 0..super::WRONG_KEYS_BURST + 5 {
+        let _refused = doors.access.holder("mo_no_no", from);
+    }
+    assert!(matches!(doors.access.holder("mo_no_no", from), Err(Refusal::Guessing(_))));
+    assert_eq!(doors.access.still_holds(&ann, from), Ok(()));
+    file.revoke("ann").unwrap();
+    doors.access.ring = Arc::new(KeyRing::open(file).unwrap());
+    assert_eq!(doors.access.still_holds(&ann, from), Err(Refusal::Key));
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_key_and_each_address_may_come_so_often() {
     let mut doors = Doors::new();
@@ -186,11 +223,12 @@ async fn a_scope_that_is_too_small_is_told() {
     let mut doors = Doors::new();
     let ann = doors.key("ann", Scope::Caller, None);
     let visitor = doors.access.holder(&ann, "192.0.2.1".parse().unwrap()).unwrap();
-    let check = |needed: Scope, expected: bool| assert_eq!(visitor.needs(needed).is_ok(), expected, "{needed}");
+    let check =
+        |needed: Scope, expected: bool| assert_eq!(doors.access.needs(&visitor, needed).is_ok(), expected, "{needed}");
     check(Scope::Viewer, true);
     check(Scope::Caller, true);
     check(Scope::Operator, false);
-    let refusal = visitor.needs(Scope::Admin).unwrap_err();
+    let refusal = doors.access.needs(&visitor, Scope::Admin).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.slug()), (403, "scope-too-small"));
     assert!(refusal.message().contains("admin") && refusal.message().contains("caller"), "{}", refusal.message());
 }

@@ -11,10 +11,13 @@ use super::answer::{Reply, empty};
 
 /// What every client may send; tools may want more (`Mcp-Param-…`).
 const HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, \
-                       last-event-id";
+                       last-event-id, if-none-match, x-request-id";
+
+/// What a page may read of an answer beside what it may always.
+const EXPOSED: &str = "mcp-session-id, www-authenticate, x-request-id, etag, retry-after, allow";
 
 /// Answers a browser's question before the request. The origin was checked.
-pub(super) fn preflight(headers: &HeaderMap) -> Response<Reply> {
+pub(in crate::gateway) fn preflight(headers: &HeaderMap) -> Response<Reply> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|asked| asked.to_str().ok()).unwrap_or_default();
     let params = asked.split(',').map(str::trim).filter(|name| {
@@ -34,6 +37,7 @@ pub(super) fn preflight(headers: &HeaderMap) -> Response<Reply> {
 pub(super) fn open(response: &mut Response<Reply>, origin: HeaderValue) {
     let told = response.headers_mut();
     told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    told.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("mcp-session-id, www-authenticate"));
-    told.insert(VARY, HeaderValue::from_static("origin"));
+    told.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    // Beside what it says already: the files of the dashboard differ by encoding, too.
+    told.append(VARY, HeaderValue::from_static("origin"));
 }

@@ -2,10 +2,10 @@
 
 /// Deepest nesting that is taken. A guess: four times what our own parser takes where it looks inside, since what passes through is
 /// another's business, and far below what ends a recursive parser's stack.
-pub(super) const DEPTH_MAX: usize = 512;
+pub(in crate::gateway) const DEPTH_MAX: usize = 512;
 
 /// Whether objects and lists lie deeper in each other than [`DEPTH_MAX`]. Reads the text once; it need not be JSON.
-pub(super) fn is_too_deep(text: &[u8]) -> bool {
+pub(in crate::gateway) fn is_too_deep(text: &[u8]) -> bool {
     // Shorter than two brackets a level: the usual message is not looked at at all.
     if text.len() <= DEPTH_MAX {
         return false;

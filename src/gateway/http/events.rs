@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::gateway::mcp::Outlet;
+use crate::gateway::watch::StillAllowed;
 
 /// Events that one stream keeps. A guess: the bytes are the bound that counts, and small events cost more than their bytes.
 const EVENTS_MAX: usize = 1000;
@@ -197,12 +198,14 @@ pub(super) fn parse_id(text: &str) -> Option<(u64, u64)> {
 pub(super) type Held = Box<dyn Send + Sync>;
 
 /// A client who reads a stream; dropped when he hangs up, or has read all.
-pub(super) struct Attached {
+pub(in crate::gateway) struct Attached {
     stream: Arc<EventStream>,
     reader: u64,
     keep_alive: Duration,
     next_comment: Pin<Box<Sleep>>,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Whether he may still read; `None`: as long as there is something to read.
+    allowed: Option<StillAllowed>,
     _held: Vec<Held>,
 }
 
@@ -218,10 +221,19 @@ impl Attached {
         let reader = stream.attach(after);
         let next_comment = Box::pin(tokio::time::sleep(keep_alive));
         let over = Box::pin(over.clone().cancelled_owned());
-        Self { stream, reader, keep_alive, next_comment, over, _held: held }
+        Self { stream, reader, keep_alive, next_comment, over, allowed: None, _held: held }
+    }
+
+    /// The same, only as long as he is `allowed`.
+    pub(super) fn only(mut self, allowed: Option<StillAllowed>) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.allowed.as_mut().is_some_and(|allowed| allowed.poll_ended(cx).is_ready()) {
+            return Poll::Ready(None);
+        }
         if let Poll::Ready(event) = self.stream.poll_next(self.reader, cx) {
             self.next_comment.as_mut().reset(Instant::now() + self.keep_alive);
             return Poll::Ready(event);

@@ -39,6 +39,8 @@ pub(super) struct HttpExchange {
     way: Mutex<Way>,
     /// Its place among those that run.
     slot: Mutex<Option<OwnedSemaphorePermit>>,
+    /// What its headers carry of its trace.
+    carried: Option<Arc<str>>,
 }
 
 enum Way {
@@ -75,17 +77,18 @@ impl HttpExchange {
         id: &str,
         streams: Streams,
         slot: Option<OwnedSemaphorePermit>,
+        carried: Option<Arc<str>>,
     ) -> (Arc<Self>, oneshot::Receiver<First>) {
         let (sender, receiver) = oneshot::channel();
-        let exchange =
-            Self { id: id.to_owned(), streams, way: Mutex::new(Way::Waiting(sender)), slot: Mutex::new(slot) };
+        let (way, slot) = (Mutex::new(Way::Waiting(sender)), Mutex::new(slot));
+        let exchange = Self { id: id.to_owned(), streams, way, slot, carried };
         (Arc::new(exchange), receiver)
     }
 
     /// One of several requests in one message.
-    pub(super) fn batched(id: &str, batch: Arc<Batch>) -> Arc<Self> {
+    pub(super) fn batched(id: &str, batch: Arc<Batch>, carried: Option<Arc<str>>) -> Arc<Self> {
         let way = Mutex::new(Way::Batched(batch));
-        Arc::new(Self { id: id.to_owned(), streams: Streams::None, way, slot: Mutex::default() })
+        Arc::new(Self { id: id.to_owned(), streams: Streams::None, way, slot: Mutex::default(), carried })
     }
 
     fn way(&self) -> MutexGuard<'_, Way> {
@@ -135,6 +138,10 @@ impl Exchange for HttpExchange {
             }
             Way::Over => {}
         }
+    }
+
+    fn carried(&self) -> Option<Arc<str>> {
+        self.carried.clone()
     }
 
     fn tell(&self, line: &[u8]) {

@@ -1,6 +1,7 @@
 //! What the headers of a message say of it: how it may be answered, and, for the stateless revisions, what is in it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::domain::Tool;
 use crate::gateway::mcp::{Asked, Mismatch};
+use crate::traces;
 
 pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -19,13 +21,13 @@ const HEADER_MISMATCH: i64 = -32020;
 
 /// How an answer may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Accepts {
-    pub(super) json: bool,
-    pub(super) events: bool,
+pub(in crate::gateway) struct Accepts {
+    pub(in crate::gateway) json: bool,
+    pub(in crate::gateway) events: bool,
 }
 
 impl Accepts {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(in crate::gateway) fn of(headers: &HeaderMap) -> Self {
         let mut accepts = Self { json: false, events: false };
         let mut is_said = false;
         for value in headers.get_all(ACCEPT) {
@@ -44,7 +46,7 @@ impl Accepts {
 }
 
 /// Whether the body is said to be JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
+pub(in crate::gateway) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
@@ -54,11 +56,16 @@ pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}").trim().to_owned())
 }
 
+/// What the headers carry of the trace that the request belongs to, as raw members of `_meta`.
+pub(super) fn carried(headers: &HeaderMap) -> Option<Arc<str>> {
+    traces::from_headers(|name| headers.get(name)?.to_str().ok())
+}
+
 /// Holds what the headers of a stateless request say against the request. `find_tool` knows the tools of the view.
 pub(super) fn check(
     headers: &HeaderMap,
     asked: &Asked<'_>,
-    find_tool: impl FnOnce(&str) -> Option<std::sync::Arc<Tool>>,
+    find_tool: impl FnOnce(&str) -> Option<Arc<Tool>>,
 ) -> Result<(), Mismatch> {
     // Without a version in the body the request is refused for that.
     let Some(version) = asked.version() else { return Ok(()) };

@@ -46,7 +46,7 @@ pub(super) async fn receive(
     };
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Of(Arc::downgrade(&session)) } else { Streams::None };
-    let (exchange, first) = HttpExchange::new(id, streams, None);
+    let (exchange, first) = HttpExchange::new(id, streams, None, headers::carried(headers));
     let way: Arc<dyn Exchange> = exchange;
     let is_answered = matches!(envelope.kind(), EnvelopeKind::Request | EnvelopeKind::Other);
     take(&session, headers, envelope, &way);
@@ -118,7 +118,7 @@ pub(super) fn receive_batch(
     let batch = Batch::new(session.open_stream(), requests);
     for envelope in &envelopes {
         let id = envelope.id.map_or("null", RawValue::get);
-        let way: Arc<dyn Exchange> = HttpExchange::batched(id, batch.clone());
+        let way: Arc<dyn Exchange> = HttpExchange::batched(id, batch.clone(), headers::carried(headers));
         take(&session, headers, envelope, &way);
     }
     if requests == 0 {
@@ -146,7 +146,8 @@ pub(super) fn listen(service: &Arc<Service>, sender: &Sender, headers: &HeaderMa
     let known = after.and_then(|(number, seq)| Some((session.stream(number)?, Some(seq))));
     let (stream, after) = known.unwrap_or_else(|| (session.general().clone(), None));
     let held: Vec<Held> = vec![Box::new(counted)];
-    answer::stream(Attached::new(stream, after, service.limits.keep_alive, &service.end, held))
+    let attached = Attached::new(stream, after, service.limits.keep_alive, &service.end, held);
+    answer::stream(attached.only(service.still_allowed(headers, sender.from)))
 }
 
 /// Ends a session.
@@ -185,12 +186,12 @@ fn find(service: &Service, sender: &Sender, headers: &HeaderMap) -> Result<Arc<S
 }
 
 async fn begin(service: &Arc<Service>, sender: Sender, envelope: &Envelope<'_>, accepts: Accepts) -> Response<Reply> {
-    let Sender { principal, profile, .. } = sender;
-    let session = Session::begin(&service.front, profile, principal, &service.limits, &service.end);
+    let Sender { principal, profile, from } = sender;
+    let session = Session::begin(&service.front, profile, (principal, from), &service.limits, &service.end);
     let mut opening = Opening { service: service.clone(), session: Some(session.clone()) };
     let id = envelope.id.map_or("null", RawValue::get);
     // Nothing is told before the answer: the client does not know the session before.
-    let (exchange, first) = HttpExchange::new(id, Streams::None, None);
+    let (exchange, first) = HttpExchange::new(id, Streams::None, None, None);
     let way: Arc<dyn Exchange> = exchange;
     session.conversation.receive_envelope(envelope, &way);
     drop(way);

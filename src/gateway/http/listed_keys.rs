@@ -82,6 +82,7 @@ impl ListedKeys {
         if stamp == known.stamp && stamp.is_some() {
             return;
         }
+        known.stamp = stamp;
         match read(&self.file) {
             Ok(keys) => {
                 tracing::info!(count = keys.len(), "the keys of HTTP clients were read again");
@@ -93,9 +94,10 @@ impl ListedKeys {
                     tracing::error!(error = error_chain(&fault), "no HTTP client is let in until the keys can be read");
                 }
                 known.keys.clear();
+                // Tried again at the next look: what was wrong, such as its mode, need not show in the stamp.
+                known.stamp = None;
             }
         }
-        known.stamp = stamp;
     }
 }
 

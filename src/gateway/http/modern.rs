@@ -65,12 +65,12 @@ pub(super) async fn receive(
             }
         }
     };
-    let (id, principal) = (service.front.next_caller(), sender.principal);
-    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp };
+    let (id, principal, from) = (service.front.next_caller(), sender.principal, sender.from);
+    let caller = Caller { id, is_anonymous: true, principal, surface: Surface::McpHttp, from: Some(from) };
     let conversation = service.front.conversation(sender.profile, caller, service.nowhere.clone(), &service.end);
     let id = envelope.id.map_or("null", RawValue::get);
     let streams = if accepts.events { Streams::Passing(service.limits.stream_bytes_max) } else { Streams::None };
-    let (exchange, first) = HttpExchange::new(id, streams, slot);
+    let (exchange, first) = HttpExchange::new(id, streams, slot, headers::carried(headers));
     let way: Arc<dyn Exchange> = exchange.clone();
     let hang_up = HangUp { conversation, id: id.to_owned(), exchange, is_listen, service: service.clone() };
     hang_up.conversation.receive_checked(envelope, &way, &|asked| {
@@ -86,7 +86,10 @@ pub(super) async fn receive(
         First::Answer { code, line } => given(status(code), line, accepts),
         First::Stream(stream) => {
             held.push(Box::new(hang_up));
-            answer::stream(Attached::new(stream, None, service.limits.keep_alive, &service.end, held))
+            let attached = Attached::new(stream, None, service.limits.keep_alive, &service.end, held);
+            // A call that runs was allowed when it began; who listens may do so for days.
+            let allowed = is_listen.then(|| service.still_allowed(headers, from)).flatten();
+            answer::stream(attached.only(allowed))
         }
         First::Nothing => refuse(StatusCode::SERVICE_UNAVAILABLE, NOT_SERVED, "mcporch is stopping"),
     }

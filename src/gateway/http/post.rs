@@ -32,9 +32,9 @@ pub(super) async fn receive(
         return no_way_back();
     }
     let limits = &service.limits;
-    let bytes = match body::read(incoming, limits.body_bytes_max, limits.body_timeout).await {
+    let bytes = match body::read_body(incoming, limits.body_bytes_max, limits.body_timeout).await {
         Ok(bytes) => bytes,
-        Err(refusal) => return refusal,
+        Err(fault) => return fault.refusal(),
     };
     // Parts of it become parts of lines. Outside of texts a line break means nothing, and inside there may be none.
     let bytes = without_line_breaks(bytes);

@@ -74,7 +74,9 @@ impl Refusal {
                 "a page of another site may not call it (Sec-Fetch-Site); open the page itself".to_owned()
             }
             Self::NoKey => {
-                "a key is needed: send it as `Authorization: Bearer KEY` (`mcporch keys create` makes one)".to_owned()
+                "a key is needed, behind a proxy on this machine too: send it as `Authorization: Bearer KEY` (`mcporch keys \
+                 create` makes one)"
+                    .to_owned()
             }
             Self::Key => "this key is not known; it may have been revoked".to_owned(),
             Self::Expired => "this key has expired; ask for a new one".to_owned(),

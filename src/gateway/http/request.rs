@@ -10,15 +10,14 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::domain::Scope;
+use crate::domain::{Scope, Surface};
 use crate::gateway::mcp::{Profile, View};
-use crate::gateway::ws::{self, Unfit};
+use crate::gateway::rest;
 
-use super::access::shown_key;
-use super::answer::{NOT_SERVED, Reply, empty, keep_out, not_allowed, refuse};
+use super::access::ends_of;
+use super::answer::{NOT_SERVED, Reply, keep_out, not_allowed, refuse};
 use super::dress::dress;
 use super::modern::Sender;
-use super::refusal::Refusal;
 use super::service::Service;
 use super::{cors, legacy, post};
 
@@ -29,58 +28,38 @@ pub(in crate::gateway) struct Ends {
     pub(in crate::gateway) here: IpAddr,
     /// The client's.
     pub(in crate::gateway) from: IpAddr,
-    /// Whether it came to a listener that this machine alone can reach.
+    /// Whether it came to a listener that this machine alone can reach, and from no proxy there, as far as that shows.
     pub(in crate::gateway) is_local: bool,
 }
 
 /// Answers a request. Dropped when the client hangs up before that.
 pub(super) async fn answer(service: &Arc<Service>, request: Request<Incoming>, ends: Ends) -> Response<Reply> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(Authority::as_str);
+    let ends = ends_of(&parts.headers, authority, ends);
     let path = parts.uri.path();
     let view = path.strip_prefix("/mcp").filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut response = match service.access.check(&parts.method, &parts.headers, authority, ends.here) {
-        Ok(()) => {
-            let mut response = match view {
-                None if matches!(path, "/ws" | "/") && ws::is_wanted(&parts) => {
-                    return socket(service, &mut parts, ends);
-                }
-                Some(view) => mcp(service, view, &parts, body, ends).await,
-                None => refuse(StatusCode::NOT_FOUND, NOT_SERVED, "there is nothing here; MCP is at /mcp"),
-            };
-            if let Some(origin) = parts.headers.get(ORIGIN) {
-                cors::open(&mut response, origin.clone());
-            }
+    let view = view.filter(|view| !rest::is_name(view));
+    let checked = service.access.check(&parts.method, &parts.headers, authority, ends);
+    let origin = parts.headers.get(ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let surface = if view.is_some() { Surface::McpHttp } else { Surface::Rest };
+    let mut response = match (view, checked) {
+        (Some(view), Ok(())) => mcp(service, view, &parts, body, ends).await,
+        (Some(_), Err(refusal)) => keep_out(refusal),
+        (None, checked) => {
+            // In a box, so that connections of MCP clients do not carry it along.
+            let mut response = Box::pin(rest::answer(service, parts, body, ends, checked)).await;
+            dress(response.headers_mut(), service.access.tls.is_some());
             response
         }
-        Err(refusal) => keep_out(refusal),
     };
-    if view.is_none() {
-        dress(response.headers_mut(), service.access.tls.is_some());
+    if let Some(origin) = origin {
+        cors::open(&mut response, origin);
     }
-    response
-}
-
-/// Makes the connection a WebSocket. Who has shown no key may still do so with his first message: browsers cannot send it here.
-fn socket(service: &Arc<Service>, parts: &mut Parts, ends: Ends) -> Response<Reply> {
-    let visitor = match service.access.visitor(&parts.headers, ends) {
-        Ok(visitor) => Some(visitor),
-        Err(Refusal::NoKey) => None,
-        Err(refusal) => return keep_out(refusal),
-    };
-    let key = shown_key(&parts.headers).ok().flatten().map(Into::into);
-    let (status, what) = match ws::open(service, parts, (visitor, key), ends.from) {
-        Ok(headers) => {
-            let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-            response.headers_mut().extend(headers);
-            return response;
-        }
-        Err(Unfit::Malformed(what)) => (StatusCode::BAD_REQUEST, what),
-        Err(Unfit::Version) => (StatusCode::UPGRADE_REQUIRED, "WebSocket is spoken here in version 13"),
-        Err(Unfit::NoUpgrade) => (StatusCode::BAD_REQUEST, "this connection cannot become a WebSocket"),
-    };
-    let mut response = refuse(status, NOT_SERVED, what);
-    response.headers_mut().extend([ws::version()]);
+    if let Some(monitor) = &service.events.monitor {
+        let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        monitor.note_answered(if is_socket { Surface::Ws } else { surface }, response.status().as_u16());
+    }
     response
 }
 
@@ -89,10 +68,11 @@ async fn mcp(service: &Arc<Service>, view: &str, parts: &Parts, body: Incoming, 
         return cors::preflight(&parts.headers);
     }
     let visitor = service.access.visitor(&parts.headers, ends);
-    let principal = match visitor.and_then(|visitor| visitor.needs(Scope::Caller).map(|()| visitor.who)) {
-        Ok(principal) => principal,
-        Err(refusal) => return keep_out(refusal),
-    };
+    let principal =
+        match visitor.and_then(|visitor| service.access.needs(&visitor, Scope::Caller).map(|()| visitor.who)) {
+            Ok(principal) => principal,
+            Err(refusal) => return keep_out(refusal),
+        };
     let profile = match find_profile(service, view) {
         Ok(profile) => profile,
         Err(why) => return unknown(service, &why),

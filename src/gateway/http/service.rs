@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,13 +21,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::error_chain;
 use crate::gateway::mcp::{Front, Outlet, Profile, Profiles};
-use crate::gateway::verbs::Verbs;
-use crate::gateway::watch::Events;
+use crate::gateway::verbs::{Fault, FaultKind, Verbs};
+use crate::gateway::watch::{Events, StillAllowed};
 use crate::gateway::ws;
+use crate::monitor::Present;
 
-use super::Access;
+use super::access::{Access, Visitor, shown_key};
 use super::answer::{Reply, busy};
 use super::modern::Nowhere;
+use super::patient::Patient;
 use super::request::{self, Ends};
 use super::session::{self, Session, Sessions};
 use super::stream::Stream;
@@ -73,18 +75,11 @@ pub struct Limits {
     pub sockets: ws::Limits,
 }
 
-/// What there is beside MCP.
-#[derive(Debug)]
-pub struct Surfaces {
-    /// The verbs.
-    pub verbs: Arc<Verbs>,
-    /// What can be followed.
-    pub events: Events,
-}
-
 /// A place among the connections. Cloned by what outlives the connection's HTTP.
 #[derive(Debug, Clone)]
-pub(in crate::gateway) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
+pub(in crate::gateway) struct Place(
+    #[expect(dead_code, reason = "it is held")] Arc<(OwnedSemaphorePermit, Option<Present>)>,
+);
 
 /// How many streams each client has open: a principal at an address.
 type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
@@ -92,15 +87,18 @@ type OpenStreams = Arc<Mutex<HashMap<(Arc<str>, IpAddr), usize>>>;
 /// Shared by all connections.
 pub struct Service {
     pub(in crate::gateway) front: Arc<Front>,
+    /// What REST and the WebSocket offer.
+    pub(in crate::gateway) verbs: Arc<Verbs>,
+    /// What can be followed.
+    pub(in crate::gateway) events: Events,
     pub(super) profiles: Profiles,
     pub(in crate::gateway) limits: Limits,
     pub(in crate::gateway) access: Access,
-    pub(in crate::gateway) surfaces: Surfaces,
     pub(in crate::gateway) stop: CancellationToken,
     pub(in crate::gateway) end: CancellationToken,
     pub(in crate::gateway) tasks: TaskTracker,
     pub(super) sessions: Sessions,
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::gateway) slots: Arc<Semaphore>,
     pub(super) nowhere: Arc<dyn Outlet>,
     pub(super) routed: Arc<Profile>,
     streams: OpenStreams,
@@ -119,20 +117,20 @@ impl Service {
     /// is in `tasks`, which the caller awaits.
     #[must_use]
     pub fn new(
-        front: Arc<Front>,
-        profiles: Profiles,
+        (front, profiles): (Arc<Front>, Profiles),
+        (verbs, events): (Arc<Verbs>, Events),
         limits: Limits,
         access: Access,
-        surfaces: Surfaces,
         (stop, end): (CancellationToken, CancellationToken),
         tasks: TaskTracker,
     ) -> Arc<Self> {
         let service = Arc::new(Self {
             front,
+            verbs,
+            events,
             profiles,
             limits,
             access,
-            surfaces,
             stop,
             end,
             tasks,
@@ -161,11 +159,38 @@ impl Service {
     }
 
     pub(super) fn too_many_streams(&self) -> Response<Reply> {
+        busy(StatusCode::TOO_MANY_REQUESTS, &self.too_many_streams_text())
+    }
+
+    fn too_many_streams_text(&self) -> String {
         let max = self.limits.streams_per_client_max;
-        busy(
-            StatusCode::TOO_MANY_REQUESTS,
-            &format!("{max} streams of this client are open (http.streams_per_client_max)"),
-        )
+        format!("{max} streams of this client are open (http.streams_per_client_max)")
+    }
+
+    /// One more stream of somebody with a key, for as long as what is given lives. Of who needs none, none are counted: he is the user
+    /// himself, with as many pages and programs as he opens.
+    ///
+    /// # Errors
+    /// When he has as many as one may have.
+    pub(in crate::gateway) fn count_watcher(&self, visitor: &Visitor) -> Result<Option<Counted>, Fault> {
+        if !visitor.has_key {
+            return Ok(None);
+        }
+        let counted = self.count_stream(&visitor.who, visitor.from).map(Some);
+        counted.ok_or_else(|| Fault::new(FaultKind::TooManyRequests, self.too_many_streams_text()))
+    }
+
+    /// Looks from time to time whether the key in these headers is still good; `None` when there is none.
+    pub(in crate::gateway) fn still_allowed(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        from: IpAddr,
+    ) -> Option<StillAllowed> {
+        let key: Box<str> = shown_key(headers).ok().flatten()?.into();
+        let service = Arc::downgrade(self);
+        Some(StillAllowed::new(move || {
+            service.upgrade().is_some_and(|service| service.access.still_holds(&key, from).is_ok())
+        }))
     }
 
     /// Ends a session that was taken out of the list, behind.
@@ -175,7 +200,7 @@ impl Service {
 }
 
 /// An open stream, for as long as this lives.
-pub(super) struct Counted {
+pub(in crate::gateway) struct Counted {
     streams: OpenStreams,
     key: (Arc<str>, IpAddr),
 }
@@ -205,6 +230,8 @@ pub async fn listen(service: Arc<Service>, listener: TcpListener) {
         match accepted {
             Ok((stream, from)) => match service.places.clone().try_acquire_owned() {
                 Ok(place) => drop(service.tasks.spawn(serve(service.clone(), stream, (from, is_local), place))),
+                // A client who wants TLS would take it for a broken handshake.
+                Err(_) if service.access.tls.is_some() => {}
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },
             Err(fault) => {
@@ -225,7 +252,9 @@ async fn serve(
     let (Ok(here), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let ends = Ends { here: here.ip(), from: from.ip(), is_local };
     let Some(stream) = greeted(&service, stream).await else { return };
-    let place = Place(Arc::new(place));
+    let stream = Patient::new(stream, service.limits.idle_timeout);
+    let present = service.events.monitor.as_ref().map(|monitor| monitor.connection());
+    let place = Place(Arc::new((place, present)));
     let answering = {
         let (service, place) = (service.clone(), place.clone());
         service_fn(move |mut request: Request<Incoming>| {

@@ -1,6 +1,7 @@
 //! Sessions of the older revisions: each is one client, known by an id that cannot be guessed, and by who began it.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -50,14 +51,14 @@ impl Session {
     pub(super) fn begin(
         front: &Arc<Front>,
         profile: Arc<Profile>,
-        principal: Arc<str>,
+        (principal, from): (Arc<str>, IpAddr),
         limits: &Limits,
         end: &tokio_util::sync::CancellationToken,
     ) -> Arc<Self> {
         let general = EventStream::kept(0, limits.stream_bytes_max);
         let caller = front.next_caller();
         let (is_anonymous, surface) = (false, Surface::McpHttp);
-        let who = Caller { id: caller, is_anonymous, principal: principal.clone(), surface };
+        let who = Caller { id: caller, is_anonymous, principal: principal.clone(), surface, from: Some(from) };
         Arc::new(Self {
             id: fresh_id(),
             caller,

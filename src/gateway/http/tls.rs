@@ -38,6 +38,8 @@ struct Files {
 
 struct Held {
     stamps: [Option<Stamp>; 2],
+    /// The last reading failed, for a reason that the stamps need not show, such as a mode.
+    is_unread: bool,
     looked: Instant,
     config: Arc<ServerConfig>,
 }
@@ -57,7 +59,7 @@ impl Tls {
     /// When one of them cannot be read or is none, they do not belong together, or others can read the key.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Error> {
         let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
-        let held = Held { stamps: files.stamps(), looked: Instant::now(), config: files.config()? };
+        let held = Held { stamps: files.stamps(), is_unread: false, looked: Instant::now(), config: files.config()? };
         Ok(Self { files, held: Mutex::new(held) })
     }
 
@@ -76,15 +78,22 @@ impl Tls {
         if held.looked.elapsed() >= LOOK_EVERY {
             held.looked = Instant::now();
             let stamps = self.files.stamps();
-            if stamps != held.stamps {
+            let is_new = stamps != held.stamps;
+            if is_new || held.is_unread {
                 held.stamps = stamps;
                 match self.files.config() {
                     Ok(config) => {
+                        held.is_unread = false;
                         tracing::info!(file = %self.files.certificate.display(), "the TLS certificate was read again");
                         held.config = config;
                     }
                     // One of two files was replaced, it may be; the other comes in a moment, and changes the stamps again.
-                    Err(fault) => tracing::warn!(error = error_chain(&fault), "the last TLS certificate stays in use"),
+                    Err(fault) => {
+                        held.is_unread = true;
+                        if is_new {
+                            tracing::warn!(error = error_chain(&fault), "the last TLS certificate stays in use");
+                        }
+                    }
                 }
             }
         }

@@ -73,25 +73,26 @@ pub(super) async fn serve(service: &Service, mut stream: UnixStream, rest: Vec<u
 async fn answer(service: &Service, ask: &Ask, news: &mut OwnedWriteHalf) -> Result<Value, Failure> {
     let is_order = ["start", "stop", "restart", "call", "quarantine", "reload"].contains(&ask.method.as_str());
     let _busy = is_order.then(|| Busy::begin(&service.presence));
+    // The socket lets nobody in but the user himself.
+    let cx = OpContext { surface: Surface::Cli, who: Some("cli".into()), ..OpContext::default() };
     match ask.method.as_str() {
         "ping" => Ok(json!({"pid": std::process::id(), "version": service.build.version})),
         "status" => {
             let servers = service.operations.server_status(&params(ask)?).map_err(|fault| failed(&fault))?;
             Ok(json!({"daemon": about(service), "servers": servers}))
         }
-        "start" => told(service.operations.start_servers(&params(ask)?).await),
-        "stop" => told(service.operations.stop_servers(&params(ask)?).await),
-        "restart" => told(service.operations.restart_servers(&params(ask)?).await),
+        "start" => told(service.operations.start_servers(&cx, &params(ask)?).await),
+        "stop" => told(service.operations.stop_servers(&cx, &params(ask)?).await),
+        "restart" => told(service.operations.restart_servers(&cx, &params(ask)?).await),
         "call" => {
-            let cx = OpContext { surface: Surface::Cli, ..OpContext::default() };
             let relayed = service.operations.relay(&cx, &params(ask)?).await;
             relayed.map(|result| json!({"result": result})).map_err(|fault| failed(&fault))
         }
         "quarantine" => {
             let asked: Quarantine = params(ask)?;
-            told(service.operations.quarantine_server(&asked.server, &asked.why).await)
+            told(service.operations.quarantine_server(&cx, &asked.server, &asked.why).await)
         }
-        "reload" => told(service.operations.reload().await),
+        "reload" => told(service.operations.reload(&cx).await),
         "follow" => follow(service, news).await,
         "pin" => {
             service.presence.send_modify(|presence| presence.pins += 1);
@@ -162,6 +163,7 @@ fn about(service: &Service) -> Value {
         "keeps_servers": service.operations.keeps_servers(),
         "calls_in_flight": service.calls.load(std::sync::atomic::Ordering::Relaxed),
         "log": service.log,
+        "http": service.http.get().map_or(&[][..], Vec::as_slice),
     })
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -76,6 +76,8 @@ pub struct Service {
     pub end: CancellationToken,
     /// When it started.
     pub started: Instant,
+    /// Where it serves HTTP beside that, as `http://ADDRESS:PORT`; set once it is known.
+    pub http: OnceLock<Vec<String>>,
 }
 
 impl fmt::Debug for Service {
@@ -110,6 +112,7 @@ impl Service {
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
             started: Instant::now(),
+            http: OnceLock::new(),
         }
     }
 

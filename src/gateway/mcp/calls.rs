@@ -116,14 +116,11 @@ async fn run(
 ) -> String {
     let done = match tool {
         FourTools::FindTool => match arguments.into_find() {
-            Ok(input) => Box::pin(operations.find_tool(&FindInput {
-                caller: cx.caller,
-                who: cx.who.clone(),
-                surface: cx.surface,
-                ..input
-            }))
-            .await
-            .map(|out| answer::own(&render::found(&out), Some(&out), false, is_modern)),
+            Ok(input) => {
+                let input = FindInput { caller: cx.caller, who: cx.who.clone(), surface: cx.surface, ..input };
+                let found = cx.trace.during("route", Box::pin(operations.find_tool(&input))).await;
+                found.map(|out| answer::own(&render::found(&out), Some(&out), false, is_modern))
+            }
             Err(what) => return answer::own_failure(&what, is_modern),
         },
         FourTools::Execute => match take_feedback(operations, &mut arguments).await {

@@ -66,7 +66,7 @@ pub async fn serve(
         }
     }
     let (id, surface) = (session.caller, Surface::McpStdio);
-    let caller = Caller { id, is_anonymous: false, principal: "stdio".into(), surface };
+    let caller = Caller { id, is_anonymous: false, principal: "stdio".into(), surface, from: None };
     let conversation = front.conversation(session.profile, caller, Arc::new(writer.clone()), &stop);
     if session.is_resumed {
         conversation.resume();

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -14,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Surface, Tool, ToolKey};
+use crate::monitor::{Monitor, Present};
 use crate::operations::{CallerId, OpContext, Operations};
+use crate::traces;
 use crate::upstream::{Behind, ProgressSink, ServerAsk};
 use crate::wire::{Envelope, EnvelopeKind, Members, is_method};
 
@@ -26,7 +29,7 @@ use super::peer::{LegacyPeer, ModernPeer};
 use super::profile::{Profile, View};
 use super::resources::{Followed, Followers};
 use super::told::Listener;
-use super::{calls, direct, hello, server_view, told};
+use super::{calls, direct, hello, server_view, told, traced};
 
 /// Longest wait for the catalog before the tools are listed without it: a client that starts us waits for this answer.
 pub(super) const LIST_WAIT: Duration = Duration::from_millis(500);
@@ -68,21 +71,13 @@ pub struct Front {
     pub(super) followers: Followers<Followed>,
     pub(super) principals: told::Principals,
     next_caller: AtomicU64,
+    /// Counts those who are there.
+    monitor: OnceLock<Arc<Monitor>>,
 }
 
 impl std::fmt::Debug for Front {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Front").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-/// A call that runs for as long as this lives.
-#[derive(Debug)]
-pub struct CountedCall(Arc<AtomicUsize>);
-
-impl Drop for CountedCall {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -97,6 +92,8 @@ pub struct Caller {
     pub principal: Arc<str>,
     /// Which way he came.
     pub surface: Surface,
+    /// From which address; `None` where he came by no network.
+    pub from: Option<IpAddr>,
 }
 
 /// One client.
@@ -119,6 +116,7 @@ pub struct Conversation {
     pub(super) tasks: TaskTracker,
     /// Cancelled when the conversation is over.
     pub(super) over: CancellationToken,
+    _present: Option<Present>,
 }
 
 /// What a client of the older revisions said of himself.
@@ -141,19 +139,29 @@ impl Front {
             followers: Followers::default(),
             principals: told::Principals::default(),
             next_caller: AtomicU64::new(1),
+            monitor: OnceLock::new(),
         })
     }
 
-    /// Counts a call of a way that is none of MCP: while calls run, a process that was told to stop waits for them.
-    #[must_use]
-    pub fn count_call(&self) -> CountedCall {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        CountedCall(self.calls.clone())
+    /// Lets this monitor count the clients from now on. Only the first counts.
+    pub fn count_with(&self, monitor: Arc<Monitor>) {
+        let _set_before = self.monitor.set(monitor);
+    }
+
+    /// A client has come this way; he is there until what this gives is dropped.
+    pub(in crate::gateway) fn present(&self, surface: Surface) -> Option<Present> {
+        self.monitor.get().map(|monitor| monitor.client(surface))
     }
 
     /// A caller that nobody was before.
     pub fn next_caller(&self) -> CallerId {
         CallerId(self.next_caller.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Counts one more call among those that run, for as long as what is given lives.
+    pub(in crate::gateway) fn count_running(&self) -> CountedCall {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        CountedCall(self.calls.clone())
     }
 
     /// A conversation that nothing was said in. `outlet` takes what belongs to no request. It ends with `stop`, or with
@@ -167,6 +175,8 @@ impl Front {
         stop: &CancellationToken,
     ) -> Arc<Conversation> {
         self.principals.note(&caller.principal);
+        // One who cannot be told apart is there for one request only.
+        let present = (!caller.is_anonymous).then(|| self.present(caller.surface)).flatten();
         Arc::new(Conversation {
             front: self.clone(),
             profile,
@@ -182,7 +192,18 @@ impl Front {
             slots: Arc::new(Semaphore::new(self.limits.calls_in_flight_max)),
             tasks: TaskTracker::new(),
             over: stop.child_token(),
+            _present: present,
         })
+    }
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub(in crate::gateway) struct CountedCall(Arc<AtomicUsize>);
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -272,6 +293,8 @@ impl Conversation {
         if self.in_flight().contains_key(asked.id) {
             return refuse(exchange, INVALID_REQUEST, "a request with this id is open", None);
         }
+        let traced = traced::begin(self, asked, exchange);
+        let exchange = traced.as_ref().unwrap_or(exchange);
         match (asked.method, &self.profile.view) {
             ("subscriptions/listen", _) => told::listen(self, asked, exchange),
             ("server/discover", View::Routed) => exchange.answer(Said::Result(hello::discovered().to_string().into())),
@@ -464,7 +487,9 @@ impl Conversation {
         exchange: &Arc<dyn Exchange>,
         cancel: CancellationToken,
     ) -> (OpContext, Arc<dyn Exchange>) {
-        let mut behind = Behind { meta: asked.meta.clone(), ..Behind::default() };
+        let meta = traces::with_carried(asked.meta.as_ref(), exchange.carried().as_ref());
+        let trace = exchange.trace();
+        let mut behind = Behind { meta, ..Behind::default() };
         let mut exchange = exchange.clone();
         let mut progress = None;
         if asked.is_modern() {
@@ -504,9 +529,20 @@ impl Conversation {
         let (caller, is_anonymous) = (self.caller.id, self.caller.is_anonymous);
         let inline_bytes_max = Some(self.inline_bytes_max());
         let principal = principal_number(&self.caller.principal);
-        let (who, surface) = (Some(self.caller.principal.clone()), self.caller.surface);
-        let cx =
-            OpContext { cancel, progress, caller, who, surface, is_anonymous, principal, behind, inline_bytes_max };
+        let (who, surface, from) = (Some(self.caller.principal.clone()), self.caller.surface, self.caller.from);
+        let cx = OpContext {
+            cancel,
+            progress,
+            caller,
+            who,
+            surface,
+            from,
+            is_anonymous,
+            principal,
+            behind,
+            trace,
+            inline_bytes_max,
+        };
         (cx, exchange)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::local_socket::Journal;
+use crate::traces::Trace;
 use crate::wire::{LineWriter, owned_result_line, raw_error_line};
 
 /// An answer: raw JSON of the result, or of a JSON-RPC error object and its code.
@@ -27,6 +28,16 @@ pub trait Exchange: Send + Sync {
 
     /// There will be no answer: the client took the request back, or is gone.
     fn leave(&self);
+
+    /// What came beside the request of the trace that it belongs to: raw members of `_meta`.
+    fn carried(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// The span of the request.
+    fn trace(&self) -> Trace {
+        Trace::default()
+    }
 }
 
 /// The way to a client for what belongs to none of his requests.

@@ -27,11 +27,12 @@ mod stdio;
 #[cfg(test)]
 mod tests;
 mod told;
+mod traced;
 
 pub use asked::Asked;
 pub use client::{Session, front, serve};
-pub(in crate::gateway) use conversation::principal_number;
-pub use conversation::{Caller, ClientLimits, Conversation, CountedCall, Front, Mismatch};
+pub use conversation::{Caller, ClientLimits, Conversation, Front, Mismatch};
+pub(in crate::gateway) use conversation::{CountedCall, principal_number};
 pub use exchange::{Exchange, Outlet, Said};
 pub use hello::{LEGACY_VERSIONS, META_VERSION, MODERN_VERSIONS};
 pub use profile::{Profile, Profiles, Selection, View};

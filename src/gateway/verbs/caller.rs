@@ -9,6 +9,8 @@ use crate::domain::{Scope, Surface};
 use crate::gateway::mcp::principal_number;
 use crate::operations::{CallerId, OpContext};
 
+use super::{Fault, FaultKind, Verb};
+
 /// Who calls.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -28,6 +30,21 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether he may use that verb.
+    ///
+    /// # Errors
+    /// [`FaultKind::ScopeTooSmall`].
+    pub fn may(&self, verb: &Verb) -> Result<(), Fault> {
+        if self.scope.covers(verb.scope) {
+            return Ok(());
+        }
+        let (name, needed, has) = (verb.name, verb.scope, self.scope);
+        Err(Fault::new(
+            FaultKind::ScopeTooSmall,
+            format!("`{name}` needs a key of scope {needed}, and yours is of scope {has}"),
+        ))
+    }
+
     /// The circumstances of one operation of his. Without progress and without anybody whom a server could ask something: add
     /// what the surface has.
     #[must_use]
@@ -37,6 +54,7 @@ impl Caller {
             caller: self.id,
             who: Some(self.principal.clone()),
             surface: self.surface,
+            from: self.from,
             is_anonymous: self.is_anonymous,
             principal: principal_number(&self.principal),
             ..OpContext::default()

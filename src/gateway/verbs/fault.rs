@@ -1,13 +1,12 @@
 //! Why a verb gave no answer, in the words that all network surfaces share: REST makes a problem document of it, the WebSocket an
 //! error.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::operations::Error;
-use crate::{history, results, supervisor, upstream};
+use crate::operations::{Blame, Error};
 
 /// What kind of thing went wrong. Each has one word, one status and one title everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +33,8 @@ pub enum FaultKind {
     NotAcceptable,
     /// The request did not come in time.
     Timeout,
+    /// The server was stopped, put in quarantine or refused: the operator's word, no failure.
+    ServerOff,
     /// The request is too long.
     TooLarge,
     /// The body is not JSON.
@@ -52,7 +53,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them, by status.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidInput,
         Self::KeyNeeded,
         Self::KeyUnknown,
@@ -64,6 +65,7 @@ impl FaultKind {
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Timeout,
+        Self::ServerOff,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::TooManyRequests,
@@ -104,6 +106,7 @@ impl FaultKind {
             Self::MethodNotAllowed => ("method-not-allowed", 405, "The address takes other methods"),
             Self::NotAcceptable => ("not-acceptable", 406, "There is no answer of a kind that is accepted"),
             Self::Timeout => ("timeout", 408, "The request did not come in time"),
+            Self::ServerOff => ("server-off", 409, "The server is out of use"),
             Self::TooLarge => ("too-large", 413, "The request is too long"),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
             Self::TooManyRequests => ("too-many-requests", 429, "Too much at once"),
@@ -164,73 +167,25 @@ impl Fault {
 
     /// The address of its kind, relative to the service: `/problems/not-found`.
     #[must_use]
-    pub fn address(&self) -> Cow<'static, str> {
-        Cow::Owned(format!("/problems/{}", self.kind.slug()))
+    pub fn address(&self) -> String {
+        format!("/problems/{}", self.kind.slug())
     }
 }
 
 impl From<Error> for Fault {
     fn from(fault: Error) -> Self {
         let detail = fault.one_line();
-        let (kind, retry_after_s) = match &fault {
-            Error::InvalidInput { .. } => return Self::invalid_at("", detail),
-            Error::NotFound { .. } => (FaultKind::NotFound, None),
-            Error::Server(fault) => of_server(fault),
-            Error::History(fault) => (of_history(fault), None),
-            Error::Results(fault) => match of_results(fault) {
-                FaultKind::InvalidInput => return Self::invalid_at("", detail),
-                kind => (kind, None),
-            },
-            Error::Index(_) => (FaultKind::Unavailable, None),
-            Error::Broken { .. } => (FaultKind::Internal, None),
+        let kind = match fault.blame() {
+            Blame::Input => return Self::invalid_at("", detail),
+            Blame::Missing => FaultKind::NotFound,
+            Blame::Server => FaultKind::ServerFailed,
+            Blame::Late => FaultKind::Deadline,
+            Blame::Busy => FaultKind::TooManyRequests,
+            Blame::Unavailable => FaultKind::Unavailable,
+            Blame::Inside => FaultKind::Internal,
         };
-        Self { kind, detail, errors: Vec::new(), retry_after_s }
-    }
-}
-
-/// Seconds, counted up.
-fn seconds(wait: std::time::Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-fn of_server(fault: &supervisor::Error) -> (FaultKind, Option<u64>) {
-    use supervisor::Error;
-    match fault {
-        Error::Unknown { .. } => (FaultKind::NotFound, None),
-        Error::Down { retry_in, .. } => (FaultKind::ServerFailed, retry_in.map(seconds)),
-        Error::Spared { retry_in, .. } => (FaultKind::ServerFailed, Some(seconds(*retry_in))),
-        Error::Refused { .. } | Error::Stopped { .. } | Error::Quarantined { .. } | Error::Elsewhere { .. } => {
-            (FaultKind::ServerFailed, None)
-        }
-        Error::Request(upstream::Error::TimedOut { .. } | upstream::Error::SecretsTooSlow { .. }) => {
-            (FaultKind::Deadline, None)
-        }
-        Error::Request(_) => (FaultKind::ServerFailed, None),
-        Error::Busy { .. } => (FaultKind::TooManyRequests, Some(1)),
-        Error::Stopping { .. } => (FaultKind::Unavailable, Some(1)),
-    }
-}
-
-fn of_history(fault: &history::Error) -> FaultKind {
-    use history::Error;
-    match fault {
-        Error::UnknownRoute { .. } => FaultKind::NotFound,
-        Error::Full | Error::Late { .. } | Error::Closed => FaultKind::Unavailable,
-        Error::Sqlite { .. } | Error::Newer { .. } | Error::File { .. } => FaultKind::Unavailable,
-    }
-}
-
-fn of_results(fault: &results::Error) -> FaultKind {
-    use results::Error;
-    match fault {
-        Error::Unknown { .. } | Error::Gone { .. } => FaultKind::NotFound,
-        Error::File { .. } => FaultKind::Internal,
-        Error::TooLarge { .. } | Error::BehindEnd { .. } | Error::Pattern { .. } | Error::Path { .. } => {
-            FaultKind::InvalidInput
-        }
-        Error::NoJson | Error::JsonTooLarge { .. } | Error::NoSuchBlock { .. } | Error::BlockTooLarge { .. } => {
-            FaultKind::InvalidInput
-        }
+        let whole = |wait: Duration| u64::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX);
+        Self { kind, detail, errors: Vec::new(), retry_after_s: fault.retry_in().map(whole) }
     }
 }
 

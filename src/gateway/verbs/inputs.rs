@@ -4,9 +4,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::{CallOutcome, Verb as DomainVerb};
+use crate::monitor::Range;
+
 /// Longest name of a server, tool, handle or id that is looked for, in characters: more than any has.
 const NAME_CHARS_MAX: u32 = 512;
 
+/// Longest request in words, in characters. In an address each may be twelve bytes, and hyper takes 64 kB of those.
+const WORDS_CHARS_MAX: u32 = 5_000;
+/// Longest pattern, path or question about a result or a log, in characters; three of them fit into one address.
+const QUESTION_CHARS_MAX: u32 = 1_500;
 /// Lines of a page where nobody says how many.
 pub(super) const PAGE_LEN: usize = 100;
 
@@ -20,7 +27,7 @@ pub(super) struct Nothing {}
 #[serde(deny_unknown_fields)]
 pub(super) struct Find {
     /// What is to be done, in words.
-    #[schemars(length(min = 1, max = 100_000), extend("examples" = ["read a text file"]))]
+    #[schemars(length(min = 1, max = WORDS_CHARS_MAX), extend("examples" = ["read a text file"]))]
     pub(super) query: String,
     /// How many tools; 5 when not said.
     #[schemars(range(min = 1, max = 20))]
@@ -47,7 +54,7 @@ pub(super) enum FindDetail {
 #[schemars(extend("examples" = [{"request": "what time is it in Tokyo"}]))]
 pub(super) struct Execute {
     /// What is to be done, in words; may be left out when `tool` or `plan` is given.
-    #[schemars(length(max = 100_000))]
+    #[schemars(length(max = WORDS_CHARS_MAX))]
     pub(super) request: Option<String>,
     /// Arguments for the tool.
     pub(super) params: Option<Map<String, Value>>,
@@ -106,7 +113,7 @@ pub(super) struct Capabilities {
     pub(super) category: Option<String>,
 }
 
-/// Which servers an order is for; nothing said means all.
+/// Which servers an order is for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
@@ -174,16 +181,16 @@ pub(super) struct Fetch {
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,14}(-[1-9][0-9]{0,14})?$"))]
     pub(super) lines: Option<String>,
     /// A regular expression.
-    #[schemars(length(min = 1, max = 4000))]
+    #[schemars(length(min = 1, max = QUESTION_CHARS_MAX))]
     pub(super) grep: Option<String>,
     /// Lines shown around a match; 1 when not said.
     #[schemars(range(min = 0, max = 20))]
     pub(super) context: Option<usize>,
     /// A JSON path (RFC 9535).
-    #[schemars(length(min = 1, max = 4000))]
+    #[schemars(length(min = 1, max = QUESTION_CHARS_MAX))]
     pub(super) path: Option<String>,
     /// What to look for, in words.
-    #[schemars(length(min = 1, max = 4000))]
+    #[schemars(length(min = 1, max = QUESTION_CHARS_MAX))]
     pub(super) query: Option<String>,
     /// Number of a block with a picture or other data, from 1.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -201,7 +208,7 @@ pub(super) struct Tools {
     #[schemars(range(min = 1, max = 500))]
     pub(super) limit: Option<usize>,
     /// The `next_cursor` of the page before.
-    #[schemars(length(max = NAME_CHARS_MAX))]
+    #[schemars(length(max = 1_024), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub(super) cursor: Option<String>,
 }
 
@@ -212,4 +219,115 @@ pub(super) struct Server {
     /// Its name.
     #[schemars(length(min = 1, max = 128))]
     pub(super) server: String,
+}
+
+/// What is asked about the routing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{"request": "what time is it in Tokyo"}]))]
+pub(super) struct Inspect {
+    /// In words.
+    #[schemars(length(min = 1, max = WORDS_CHARS_MAX))]
+    pub(super) request: String,
+    /// Parameters that would come with it.
+    pub(super) params: Option<Map<String, Value>>,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logs {
+    /// Whose.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) server: String,
+    /// How many, the newest; 200 when not said.
+    #[schemars(range(min = 1, max = 5000))]
+    pub(super) lines: Option<usize>,
+    /// Not older than that, in milliseconds since 1970.
+    #[schemars(range(min = 0, max = 253_402_300_799_999_i64))]
+    pub(super) since: Option<i64>,
+    /// Only those with this text in them, whatever its case.
+    #[schemars(length(max = QUESTION_CHARS_MAX))]
+    pub(super) contains: Option<String>,
+}
+
+/// Which time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct History {
+    /// `10m`: ten minutes, each second; `7d`: seven days, each minute. `10m` when not said.
+    pub(super) range: Option<Range>,
+    /// Only this server and the sum.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) server: Option<String>,
+}
+
+/// Which calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Calls {
+    /// Those of this server.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) server: Option<String>,
+    /// Those of this tool, `tool` or `server.tool`.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    pub(super) tool: Option<String>,
+    /// Those that ended so.
+    pub(super) outcome: Option<CallOutcome>,
+    /// Those of this verb.
+    pub(super) verb: Option<DomainVerb>,
+    /// How many; 100 when not said.
+    #[schemars(range(min = 1, max = 500))]
+    pub(super) limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[schemars(regex(pattern = r"^c[0-9]{1,19}$"))]
+    pub(super) cursor: Option<String>,
+}
+
+/// Which call.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OneCall {
+    /// Its id, `c…`.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) id: String,
+}
+
+/// Of which calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LatencyOf {
+    /// Those of this server.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) server: Option<String>,
+    /// Those of this tool, `tool` or `server.tool`.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    pub(super) tool: Option<String>,
+}
+
+/// Which records of the audit log.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audit {
+    /// Of this key or way.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    pub(super) who: Option<String>,
+    /// This action, or all that begin so where it ends with a dot: `server.`.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) action: Option<String>,
+    /// How many; 100 when not said.
+    #[schemars(range(min = 1, max = 500))]
+    pub(super) limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[schemars(regex(pattern = r"^[0-9]{1,19}$"))]
+    pub(super) cursor: Option<String>,
+}
+
+/// What there is, as older programs ask for it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Discover {
+    /// Only this server.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) server: Option<String>,
 }

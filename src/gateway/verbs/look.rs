@@ -2,13 +2,20 @@
 
 #![expect(clippy::unused_async, reason = "the table takes futures alone, and some verbs have nothing to wait for")]
 
+use serde_json::Value;
+
+use crate::domain::Moment;
 use crate::operations::{
     CapabilitiesInput, CapabilitiesOutput, Detail, ExplainInput, ExplainOutput, FindInput, FindOutput, IndexStatus,
-    ServerOutput, ServersOutput, ToolsInput, ToolsOutput,
+    InspectInput, InspectOutput, LogInput, LogOutput, ServerOutput, ServersOutput, SettingsOutput, StatusOutput,
+    ToolsInput, ToolsOutput,
 };
 
-use super::inputs::{Capabilities, Explain, Find, FindDetail, Nothing, PAGE_LEN, Server, Tools};
+use super::inputs::{Capabilities, Explain, Find, FindDetail, Inspect, Logs, Nothing, PAGE_LEN, Server, Tools};
 use super::{Asked, Fault, Verbs};
+
+/// Lines of a log where nobody says how many.
+const LOG_LINES: usize = 200;
 
 pub(super) async fn find(verbs: &Verbs, asked: Asked<'_>, input: Find) -> Result<FindOutput, Fault> {
     let detail = match input.detail {
@@ -55,4 +62,27 @@ pub(super) async fn servers(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<S
 
 pub(super) async fn server(verbs: &Verbs, _: Asked<'_>, input: Server) -> Result<ServerOutput, Fault> {
     Ok(verbs.operations.look_at_server(&input.server)?)
+}
+
+pub(super) async fn logs(verbs: &Verbs, _: Asked<'_>, input: Logs) -> Result<LogOutput, Fault> {
+    let input = LogInput {
+        server: input.server,
+        lines: input.lines.unwrap_or(LOG_LINES),
+        since: input.since.map(Moment),
+        contains: input.contains,
+    };
+    Ok(verbs.operations.server_log(&input).await?)
+}
+
+pub(super) async fn inspect(verbs: &Verbs, _: Asked<'_>, input: Inspect) -> Result<InspectOutput, Fault> {
+    let input = InspectInput { request: input.request, params: input.params.map(Value::Object) };
+    Ok(verbs.operations.inspect(&input).await?)
+}
+
+pub(super) async fn status(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<StatusOutput, Fault> {
+    Ok(verbs.operations.status())
+}
+
+pub(super) async fn config(verbs: &Verbs, _: Asked<'_>, _: Nothing) -> Result<SettingsOutput, Fault> {
+    Ok(verbs.operations.settings_in_force()?)
 }

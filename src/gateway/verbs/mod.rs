@@ -11,27 +11,35 @@ mod orders;
 mod outputs;
 mod raw;
 mod run_tools;
+mod seeds;
 mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traced;
+mod watch;
 
 pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Wrong};
 pub use raw::RawJson;
+pub(super) use shape::ERRORS_MAX;
 pub use shape::{MemberKind, Shape, typed};
 pub use table::{HttpMethod, Path, Verb, all, find};
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::monitor::Monitor;
 use crate::operations::{OpContext, Operations};
 
 /// All verbs over the operations. Cheap to share.
 pub struct Verbs {
     operations: Arc<Operations>,
+    monitor: Option<Arc<Monitor>>,
+    audit: Option<PathBuf>,
 }
 
 impl fmt::Debug for Verbs {
@@ -59,11 +67,38 @@ pub struct Named {
     pub is_error: bool,
 }
 
+impl Named {
+    /// As older programs read it: `{"result": …}`, and `"is_error": true` beside it where the tool says so.
+    #[must_use]
+    pub fn into_json(self) -> RawJson {
+        let is_error = if self.is_error { ",\"is_error\":true" } else { "" };
+        RawJson::known(format!("{{\"result\":{}{is_error}}}", self.result.as_str()))
+    }
+}
+
 impl Verbs {
     /// The verbs over these operations.
     #[must_use]
     pub fn new(operations: Arc<Operations>) -> Self {
-        Self { operations }
+        Self { operations, monitor: None, audit: None }
+    }
+
+    /// The same with what went on.
+    #[must_use]
+    pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
+        Self { monitor: Some(monitor), ..self }
+    }
+
+    /// The same with the audit log in that folder.
+    #[must_use]
+    pub fn with_audit(self, folder: PathBuf) -> Self {
+        Self { audit: Some(folder), ..self }
+    }
+
+    /// What went on, where it is kept.
+    #[must_use]
+    pub fn monitor(&self) -> Option<&Arc<Monitor>> {
+        self.monitor.as_ref()
     }
 
     /// The operations below.
@@ -76,6 +111,14 @@ impl Verbs {
     #[must_use]
     pub fn meant(name: &str) -> Meant<'_> {
         find(name).map_or(Meant::Tool(name), Meant::Verb)
+    }
+
+    /// Whether the caller may use a verb; who watches is told when he may not.
+    ///
+    /// # Errors
+    /// [`FaultKind::ScopeTooSmall`].
+    pub fn admit(&self, cx: &OpContext, caller: &Caller, verb: &Verb) -> Result<(), Fault> {
+        caller.may(verb).inspect_err(|fault| self.operations.tell_refused(cx, verb.name, fault.kind.slug()))
     }
 
     /// Runs a verb: checks the caller's scope, then the input against the verb's schema, then does it.
@@ -91,14 +134,14 @@ impl Verbs {
         verb: &'static Verb,
         input: Value,
     ) -> Result<RawJson, Fault> {
-        if !caller.scope.covers(verb.scope) {
-            let (name, needed, has) = (verb.name, verb.scope, caller.scope);
-            let what = format!("`{name}` needs the scope {needed}, and this key has {has}");
-            return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-        }
+        self.admit(cx, caller, verb)?;
         let input = shape::object(input)?;
         verb.shape().check(&input)?;
-        (verb.run)(self, Asked { cx, caller }, input).await
+        let traced = traced::begin(cx, verb.name);
+        let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+        let ended = (verb.run)(self, Asked { cx, caller }, input).await;
+        traced::end(traced, &ended);
+        ended
     }
 
     /// Runs what a name means, as `POST /mcp/<name>` and the WebSocket do. A tool gets the whole input as its arguments.
@@ -115,12 +158,12 @@ impl Verbs {
             }
             Meant::Tool(tool) => {
                 let verb = find("call").expect("the table has it");
-                if !caller.scope.covers(verb.scope) {
-                    let (needed, has) = (verb.scope, caller.scope);
-                    let what = format!("running tools needs the scope {needed}, and this key has {has}");
-                    return Err(Fault::new(FaultKind::ScopeTooSmall, what));
-                }
-                run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await
+                self.admit(cx, caller, verb)?;
+                let traced = traced::begin(cx, verb.name);
+                let cx = traced.as_ref().map_or(cx, |(_, below)| below);
+                let ended = run_tools::call_for_result(self, Asked { cx, caller }, tool, shape::object(input)?).await;
+                traced::end(traced, &ended);
+                ended
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Called {
 #[schemars(untagged)]
 pub(super) enum Executed {
     /// A tool ran.
-    Done(Done),
+    Done(Box<Done>),
     /// A tool ran, and its result is kept.
     Large(Box<LargeResult>),
     /// Several steps.

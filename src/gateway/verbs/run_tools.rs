@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::history::{Teacher, Verdict};
 use crate::operations::{
-    Advice, ExecuteInput, ExecuteOutput, FeedbackInput, FeedbackOutput, FetchInput, OutcomeKind, RouteInfo,
+    Advice, ExecuteInput, ExecuteOutput, FeedbackInput, FeedbackOutput, FetchInput, OutcomeKind, RouteInfo, Selection,
+    ServerState,
 };
 use crate::upstream::Answer;
 use crate::wire::Members;
@@ -84,11 +85,25 @@ async fn called(
     };
     match verbs.operations.execute(asked.cx, input).await? {
         ExecuteOutput::Done(answer, route) => Ok((answer, route)),
-        ExecuteOutput::Advice(advice) => Err(no_result(*advice, place)),
+        ExecuteOutput::Advice(advice) => {
+            let is_off = advice.outcome == OutcomeKind::Failed && is_off(verbs, advice.tool.as_deref());
+            let fault = no_result(*advice, place);
+            // What the operator took out of use has not failed.
+            Err(if is_off { Fault { kind: FaultKind::ServerOff, ..fault } } else { fault })
+        }
         ExecuteOutput::Large(_, _) | ExecuteOutput::Steps(_) => {
             Err(Fault::new(FaultKind::Internal, "a named tool gave neither a result nor a reason"))
         }
     }
+}
+
+/// Whether the server of this tool is not to be used, by the operator's word.
+fn is_off(verbs: &Verbs, tool: Option<&str>) -> bool {
+    let is_its =
+        |server: &str| tool.and_then(|tool| tool.strip_prefix(server)).is_some_and(|rest| rest.starts_with('.'));
+    let all = verbs.operations.server_status(&Selection::default()).unwrap_or_default();
+    let off = [ServerState::Stopped, ServerState::Quarantined, ServerState::Refused];
+    all.iter().any(|status| off.contains(&status.state) && is_its(status.server.as_str()))
 }
 
 fn no_result(advice: Advice, place: &str) -> Fault {

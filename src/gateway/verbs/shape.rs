@@ -12,7 +12,9 @@ use crate::domain::did_you_mean;
 use super::fault::{Fault, Wrong};
 
 /// Places that are named at once: enough to mend a request, few enough to read.
-const ERRORS_MAX: usize = 10;
+pub(in crate::gateway) const ERRORS_MAX: usize = 10;
+/// Members of an input that are looked at by the validator, which keeps a copy of each name that it does not know. No verb has so many.
+const MEMBERS_MAX: usize = 1000;
 /// Longest name that is repeated, in characters.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -51,6 +53,18 @@ impl Shape {
         members.into_iter().flatten().map(|(name, schema)| (name.as_str(), kind_of(schema)))
     }
 
+    /// The schema of one member; `null` where there is none of that name.
+    #[must_use]
+    pub fn member(&self, name: &str) -> &Value {
+        &self.schema["properties"][name]
+    }
+
+    /// An input to start from.
+    #[must_use]
+    pub fn example(&self) -> Option<&Value> {
+        self.schema.get("examples")?.get(0)
+    }
+
     /// Whether an input without this member is none.
     #[must_use]
     pub fn is_required(&self, member: &str) -> bool {
@@ -63,6 +77,11 @@ impl Shape {
     /// # Errors
     /// Each place that does not, up to ten.
     pub fn check(&self, input: &Value) -> Result<(), Fault> {
+        if let Some(members) = input.as_object().filter(|members| members.len() > MEMBERS_MAX) {
+            let known: Vec<&str> = self.members().map(|(name, _)| name).collect();
+            let unknown = members.keys().filter(|name| !known.contains(&name.as_str()));
+            return Err(Fault::invalid(unknown.take(ERRORS_MAX).map(|name| self.unknown("", name)).collect()));
+        }
         if self.validator.is_valid(input) {
             return Ok(());
         }
@@ -70,7 +89,9 @@ impl Shape {
         for fault in self.validator.iter_errors(input) {
             let place = fault.instance_path().to_string();
             if let ValidationErrorKind::AdditionalProperties { unexpected } = fault.kind() {
-                errors.extend(unexpected.iter().map(|name| self.unknown(&place, name)));
+                // No more than are told: each costs a search for what is meant.
+                let room = ERRORS_MAX - errors.len();
+                errors.extend(unexpected.iter().take(room).map(|name| self.unknown(&place, name)));
             } else if let ValidationErrorKind::Required { property } = fault.kind() {
                 let name = property.as_str().unwrap_or_default();
                 errors.push(Wrong { place: format!("{place}/{name}"), what: "is missing".to_owned() });
@@ -82,14 +103,13 @@ impl Shape {
                 break;
             }
         }
-        errors.truncate(ERRORS_MAX);
         Err(Fault::invalid(errors))
     }
 
     fn unknown(&self, place: &str, name: &str) -> Wrong {
         let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
         let known = self.members().map(|(name, _)| name);
-        let help = did_you_mean(name, known).unwrap_or_else(|| {
+        let help = did_you_mean(&shown, known).unwrap_or_else(|| {
             let all: Vec<&str> = self.members().map(|(name, _)| name).collect();
             if all.is_empty() { "nothing is taken here".to_owned() } else { format!("there are {}", all.join(", ")) }
         });

@@ -12,13 +12,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::domain::Scope;
+use crate::monitor::{CallDetail, CallPage, Latency, Measured};
 use crate::operations::{
-    Acted, CapabilitiesOutput, ExplainOutput, FeedbackOutput, FindOutput, IndexStatus, RebuildReport, Reloaded,
-    ServerOutput, ServersOutput, ToolsOutput,
+    Acted, CapabilitiesOutput, ExplainOutput, FeedbackOutput, FindOutput, IndexStatus, InspectOutput, LogOutput,
+    RebuildReport, Reloaded, ServerOutput, ServersOutput, SettingsOutput, StatusOutput, ToolsOutput,
 };
 
 use super::shape::Shape;
-use super::{Asked, Fault, RawJson, Verbs, inputs, look, orders, outputs, run_tools};
+use super::{Asked, Fault, RawJson, Verbs, inputs, look, orders, outputs, run_tools, seeds, watch};
 
 /// How a path is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -182,7 +183,7 @@ const NOTHING: &[&str] = &[];
 /// What an order to several takes.
 const SELECTION: &[&str] = &["servers", "groups", "all"];
 
-static ALL: [Verb; 17] = [
+static ALL: [Verb; 28] = [
     verb!("find", Viewer, "routing", inputs::Find => FindOutput, look::find,
         "Which tools would do this; runs nothing")
     .also(&["find_tool"])
@@ -199,6 +200,9 @@ static ALL: [Verb; 17] = [
         "Says whether a route was right, which teaches the routing")
     .at(&[Path::post("/routes/{route_id}/feedback")])
     .order(),
+    verb!("inspect", Viewer, "routing", inputs::Inspect => InspectOutput, look::inspect,
+        "Why a request goes where it goes: the ranked tools with all that their scores are made of")
+    .at(&[Path::post("/routes/inspect")]),
     verb!("tools", Viewer, "tools", inputs::Tools => ToolsOutput, look::tools,
         "All tools, a page at a time")
     .at(&[Path::get("/tools")]),
@@ -216,6 +220,9 @@ static ALL: [Verb; 17] = [
     verb!("server", Viewer, "servers", inputs::Server => ServerOutput, look::server,
         "One server, with its tools")
     .at(&[Path::get("/servers/{server}")]),
+    verb!("logs", Viewer, "servers", inputs::Logs => LogOutput, look::logs,
+        "The last lines of a server's log")
+    .at(&[Path::get("/servers/{server}/logs")]),
     verb!("start", Operator, "servers", inputs::Order => orders::Ordered, orders::start,
         "Starts servers, and waits until each is up or has failed")
     .at(&[Path::post("/servers/{server}/start").taking(NOTHING), Path::post("/servers/start").taking(SELECTION)])
@@ -236,6 +243,27 @@ static ALL: [Verb; 17] = [
         "A part of a result that was too large to be handed over")
     .also(&["fetch_result"])
     .at(&[Path::get("/results/{handle}")]),
+    verb!("calls", Viewer, "calls", inputs::Calls => CallPage, watch::calls,
+        "The calls that ended last, newest first")
+    .at(&[Path::get("/calls")]),
+    verb!("latency", Viewer, "calls", inputs::LatencyOf => Latency, watch::latency,
+        "How long the kept calls took")
+    .at(&[Path::get("/calls/latency")]),
+    verb!("call_detail", Operator, "calls", inputs::OneCall => CallDetail, watch::call_detail,
+        "All that is kept of one call, without what looks like a secret")
+    .at(&[Path::get("/calls/{id}")]),
+    verb!("history", Viewer, "calls", inputs::History => Measured, watch::history,
+        "What servers used and did over a time")
+    .at(&[Path::get("/history")]),
+    verb!("audit", Operator, "calls", inputs::Audit => watch::AuditOutput, watch::audit,
+        "Who did what, newest first")
+    .at(&[Path::get("/audit")]),
+    verb!("status", Viewer, "mcporch", inputs::Nothing => StatusOutput, look::status,
+        "How mcporch itself is")
+    .at(&[Path::get("/status")]),
+    verb!("config", Operator, "mcporch", inputs::Nothing => SettingsOutput, look::config,
+        "The settings in force, and where each comes from")
+    .at(&[Path::get("/config")]),
     verb!("index", Viewer, "mcporch", inputs::Nothing => IndexStatus, look::index,
         "How the index of tools stands")
     .at(&[Path::get("/index")]),
@@ -247,4 +275,9 @@ static ALL: [Verb; 17] = [
         "Takes the configuration anew")
     .at(&[Path::post("/reload")])
     .order(),
+    verb!("get_server_status", Viewer, "older programs", inputs::Nothing => seeds::SeedStatus, seeds::server_status,
+        "How all servers are, in the words of older programs")
+    .also(&["get_orchestrator_status"]),
+    verb!("discover_capabilities", Viewer, "older programs", inputs::Discover => seeds::SeedCapabilities, seeds::discover,
+        "What there is, in the words of older programs"),
 ];

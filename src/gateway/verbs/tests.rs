@@ -41,3 +41,18 @@ fn every_path_has_its_members_and_leads_to_one_verb() {
         }
     }
 }
+
+#[test]
+fn no_more_faults_are_made_than_are_told() {
+    let check = |unknown: usize, expected: usize| {
+        let members = (0..unknown).map(|number| (format!("x{number}"), serde_json::Value::Null));
+        let input = serde_json::Value::Object(members.collect());
+        let fault = find("find").unwrap().shape().check(&input).unwrap_err();
+        let unknown = fault.errors.iter().filter(|wrong| wrong.what.contains("not known")).count();
+        assert_eq!(unknown, expected, "{fault:?}");
+        assert!(fault.errors.len() <= 10, "{fault:?}");
+    };
+    check(1, 1);
+    check(1001, 10);
+    check(100_000, 10);
+}

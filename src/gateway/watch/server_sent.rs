@@ -10,7 +10,9 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{Events, Told, Topics, Watcher};
+use crate::gateway::http::Counted;
+
+use super::{Events, GATHERED_FOR, StillAllowed, Told, Topics, Watcher};
 
 /// What is said first: how long a browser waits before it comes back, in milliseconds. A guess: a restart of ours takes as long.
 const BEGINNING: &str = "retry: 2000\n\n";
@@ -28,9 +30,13 @@ pub(in crate::gateway) struct EventBody {
     last_id: u64,
     keep_alive: Duration,
     next_comment: Pin<Box<Sleep>>,
+    /// Over when the next events may be written.
+    quiet: Pin<Box<Sleep>>,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Whether the reader may still hear it; asked with each comment.
-    is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the reader may still hear it; `None` where he needs no key.
+    allowed: Option<StillAllowed>,
+    /// Its place among the streams of its reader.
+    held_place: Option<Counted>,
     waiting: String,
 }
 
@@ -41,14 +47,14 @@ impl fmt::Debug for EventBody {
 }
 
 impl EventBody {
-    /// Of these topics from now on, until `over`. A comment comes after each `keep_alive` of silence or not, and with it the question
-    /// whether the reader is still allowed to hear.
+    /// Of these topics from now on, until `over`. A comment comes after each `keep_alive` of silence or not. It ends when the reader
+    /// is `allowed` to hear no more.
     pub(in crate::gateway) fn new(
         events: Events,
         topics: Topics,
         keep_alive: Duration,
         over: &CancellationToken,
-        is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
+        allowed: Option<StillAllowed>,
     ) -> Self {
         let mut watcher = Box::new(Watcher::new(events));
         watcher.follow(topics);
@@ -57,10 +63,18 @@ impl EventBody {
             last_id: 0,
             keep_alive,
             next_comment: Box::pin(tokio::time::sleep(keep_alive)),
+            quiet: Box::pin(tokio::time::sleep(Duration::ZERO)),
             over: Box::pin(over.clone().cancelled_owned()),
-            is_allowed,
+            allowed,
+            held_place: None,
             waiting: BEGINNING.to_owned(),
         }
+    }
+
+    /// The same, as one of the reader's streams.
+    pub(in crate::gateway) fn counted(mut self, counted: Option<Counted>) -> Self {
+        self.held_place = counted;
+        self
     }
 
     fn write(&mut self, told: &Told) {
@@ -75,19 +89,24 @@ impl EventBody {
 
     /// Gathers what has come; true when there is no more.
     fn poll_gather(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.over.as_mut().poll(cx).is_ready() {
+        let is_lost = self.allowed.as_mut().is_some_and(|allowed| allowed.poll_ended(cx).is_ready());
+        if is_lost || self.over.as_mut().poll(cx).is_ready() {
             return true;
         }
-        while self.waiting.len() < TOGETHER_BYTES {
+        // While it is quiet nobody asks for events, so that none wakes us.
+        let is_quiet = self.quiet.as_mut().poll(cx).is_pending();
+        while !is_quiet && self.waiting.len() < TOGETHER_BYTES {
             let Some(waiting) = &mut self.next else { return true };
-            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else { break };
+            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else {
+                if !self.waiting.is_empty() {
+                    self.quiet.as_mut().reset(Instant::now() + GATHERED_FOR);
+                }
+                break;
+            };
             self.write(&told);
             self.next = Some(next(watcher));
         }
         if self.next_comment.as_mut().poll(cx).is_ready() {
-            if !(self.is_allowed)() {
-                return true;
-            }
             self.waiting.push_str(COMMENT);
             self.next_comment.as_mut().reset(Instant::now() + self.keep_alive);
             // Polled once more, so that the next time wakes us.

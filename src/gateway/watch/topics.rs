@@ -157,7 +157,7 @@ mod tests {
         check(&["audit"], Scope::Caller, Err("needs the scope operator"));
         check(&["calls"], Scope::Admin, Err("no topic \"calls\""));
         check(&["log:gone"], Scope::Admin, Err("no server \"gone\""));
-        check(&["log:../x"], Scope::Admin, Err("no server"));
+        check(&["log:"], Scope::Admin, Err("no server"));
         check(&[], Scope::Viewer, Ok(&[]));
         let many: Vec<String> = (0..=LOGS_MAX).map(|n| format!("log:s{n}")).collect();
         check(&many.iter().map(String::as_str).collect::<Vec<_>>(), Scope::Admin, Err("at most"));

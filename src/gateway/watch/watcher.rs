@@ -1,8 +1,10 @@
 //! One who watches.
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -101,6 +103,9 @@ impl Watcher {
         } else if self.subscription.is_none() {
             self.subscription = self.events.monitor.as_ref().map(|monitor| monitor.subscribe());
         }
+        if let Some(subscription) = &mut self.subscription {
+            subscription.follow_calls(self.topics.has(Topic::Call));
+        }
         let Some(feeds) = self.events.logs.as_ref().filter(|_| !self.topics.logs.is_empty()) else {
             self.logs = None;
             return;
@@ -149,6 +154,14 @@ impl Watcher {
                 },
                 batch = batch => self.batch = batch,
             }
+        }
+    }
+
+    /// What happened already.
+    pub(in crate::gateway) fn next_at_once(&mut self) -> Option<Told> {
+        match pin!(self.next()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(told) => Some(told),
+            Poll::Pending => None,
         }
     }
 

@@ -12,9 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::domain::{Scope, Surface};
-use crate::gateway::http::{Refusal, Service, Visitor};
+use crate::gateway::http::{Counted, Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
-use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::gateway::watch::{GATHERED_FOR, Told, Topics, Watcher};
+use crate::monitor::Present;
 use crate::operations::CallerId;
 
 use super::message::{self, Request};
@@ -25,6 +26,10 @@ use super::{frames, words};
 
 /// For the last frames to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Longest message of one who has shown no key: there is nothing for him to say but that.
+const UNKNOWN_BYTES_MAX: usize = 4 * 1024;
+/// From one look whether the key of somebody who hears of events is still good to the next.
+const KEY_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Pings without a sign of life after which nobody is taken to be there.
 const MISSED_MAX: u32 = 2;
 
@@ -44,9 +49,17 @@ pub(super) struct Connection<S> {
     pub(super) from: IpAddr,
     began: Instant,
     next_ping: Instant,
+    next_key_look: Instant,
     missed: u32,
+    /// Until then events are left where they are, so that several are written together.
+    quiet_until: Instant,
     is_draining: bool,
     goodbye_since: Option<Instant>,
+    /// The goodbye was written.
+    is_over: bool,
+    /// His place among the streams of one client.
+    counted: Option<Counted>,
+    _present: Option<Present>,
 }
 
 enum Happened {
@@ -69,18 +82,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(
         service: Arc<Service>,
         stream: S,
-        visitor: Option<Visitor>,
-        key: Option<Box<str>>,
+        (visitor, key, counted): (Option<Visitor>, Option<Box<str>>, Option<Counted>),
         from: IpAddr,
     ) -> Self {
         let settings = &service.limits.sockets;
-        let socket = Socket::new(stream, service.limits.body_bytes_max);
+        let socket = Socket::new(stream, UNKNOWN_BYTES_MAX);
         let outbox = Arc::new(Outbox::new(settings.queue_bytes_max));
-        let (front, verbs) = (service.front.clone(), service.surfaces.verbs.clone());
+        let (front, verbs) = (service.front.clone(), service.verbs.clone());
         let requests = Requests::new(front, verbs, outbox.clone(), settings.in_flight_max);
         let (now, id) = (Instant::now(), service.front.next_caller());
         let mut connection = Self {
             next_ping: now + settings.ping_every,
+            next_key_look: now + KEY_LOOK_EVERY,
             socket,
             outbox,
             requests,
@@ -91,19 +104,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             id,
             from,
             began: now,
+            quiet_until: now,
             missed: 0,
             is_draining: false,
             goodbye_since: None,
+            is_over: false,
+            counted: None,
+            _present: service.front.present(Surface::Ws),
             service,
         };
         if let Some(visitor) = visitor {
-            connection.let_in(visitor);
+            connection.let_in(visitor, counted);
         }
         connection
     }
 
     /// From now on he may what this visitor may.
-    pub(super) fn let_in(&mut self, visitor: Visitor) {
+    pub(super) fn let_in(&mut self, visitor: Visitor, counted: Option<Counted>) {
+        self.counted = counted;
         self.caller = Some(Arc::new(Caller {
             principal: visitor.who.clone(),
             scope: visitor.scope,
@@ -113,19 +131,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_anonymous: false,
         }));
         self.visitor = Some(visitor);
+        self.socket.take_up_to(self.service.limits.body_bytes_max);
     }
 
     /// Serves him until one of both is gone.
     pub(super) async fn run(mut self) {
         loop {
+            // What was read before is at hand without waiting, and a flood of it must let others have their turn.
+            tokio::task::coop::consume_budget().await;
             match self.next().await {
                 Happened::Read(Read::Message(incoming)) => self.take(incoming),
+                Happened::Read(Read::Begun) => {}
                 Happened::Read(Read::Fault(fault)) => self.leave(fault.code, fault.what),
                 Happened::Read(Read::Gone) | Happened::Gone => break,
-                Happened::Written if self.goodbye_since.is_some() => break,
+                Happened::Written if self.goodbye_since.is_some() => self.is_over = true,
                 Happened::Written => {}
-                Happened::Told(Told::Lost(count)) => self.outbox.note_lost(count),
-                Happened::Told(told) => self.outbox.tell(message::event(told.topic(), &told.data())),
+                Happened::Told(told) => self.tell(told),
                 Happened::Ended => {}
                 Happened::Late if self.look() => break,
                 Happened::Late => {}
@@ -140,11 +161,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.service.front.operations.forget_caller(self.id);
     }
 
+    /// Passes events on: this one and what came with it.
+    fn tell(&mut self, told: Told) {
+        let mut next = Some(told);
+        while let Some(told) = next.take() {
+            match told {
+                Told::Lost(count) => self.outbox.note_lost(count),
+                told => self.outbox.tell(message::event(told.topic(), &told.data())),
+            }
+            if !self.outbox.is_full() {
+                next = self.watcher.as_mut().and_then(|watcher| watcher.next_at_once());
+            }
+        }
+        self.quiet_until = Instant::now() + GATHERED_FOR;
+    }
+
     async fn next(&mut self) -> Happened {
         let is_behind = self.outbox.is_full();
         let is_leaving = self.goodbye_since.is_some();
-        let reads = !is_leaving && !is_behind && !self.requests.is_behind();
+        let (reads, is_over) = (self.reads(), self.is_over);
+        if !reads {
+            self.socket.is_not_read();
+        }
         let deadline = self.deadline();
+        let is_quiet = self.is_quiet();
         let Self { service, socket, outbox, requests, watcher, .. } = self;
         let told = async {
             match watcher {
@@ -153,13 +193,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         tokio::select! {
-            happened = poll_fn(|cx| step(socket, outbox, reads, cx)) => happened,
-            told = told, if !is_behind && !is_leaving => Happened::Told(told),
+            happened = poll_fn(|cx| match is_over {
+                true => socket.poll_end(cx).map(|()| Happened::Gone),
+                false => step(socket, outbox, reads, cx),
+            }) => happened,
+            told = told, if !is_behind && !is_leaving && !is_quiet => Happened::Told(told),
             () = requests.ended(), if !requests.is_idle() => Happened::Ended,
             () = tokio::time::sleep_until(deadline) => Happened::Late,
             () = service.stop.cancelled(), if !self.is_draining => Happened::Stop,
             () = service.end.cancelled(), if !is_leaving => Happened::End,
         }
+    }
+
+    /// Whether what he sends is read: not while he has enough to take, or to wait for.
+    fn reads(&self) -> bool {
+        self.goodbye_since.is_none() && !self.outbox.is_full() && !self.requests.is_behind()
+    }
+
+    /// Whether there will be events, and it is too early for them.
+    fn is_quiet(&self) -> bool {
+        self.watcher.is_some() && Instant::now() < self.quiet_until
     }
 
     /// Until when something must have happened.
@@ -168,7 +221,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let stuck = self.socket.stuck_since().map(|since| since + settings.write_timeout);
         let leaving = self.goodbye_since.map(|since| since + LAST_WORDS);
         let unknown = self.caller.is_none().then(|| self.began + settings.auth_timeout);
-        [stuck, leaving, unknown].into_iter().flatten().fold(self.next_ping, Instant::min)
+        let quiet = self.is_quiet().then_some(self.quiet_until);
+        let begun = self.socket.begun_at().filter(|_| self.reads()).map(|at| at + self.service.limits.body_timeout);
+        let key = self.looks_at_key().then_some(self.next_key_look);
+        [stuck, leaving, unknown, quiet, begun, key].into_iter().flatten().fold(self.next_ping, Instant::min)
+    }
+
+    /// Whether he hears of things without asking, so that nothing else makes us look whether he still may.
+    fn looks_at_key(&self) -> bool {
+        self.key.is_some() && self.watcher.is_some()
     }
 
     /// Does what time demands. True: nobody is there.
@@ -184,6 +245,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.caller.is_none() && now >= self.began + settings.auth_timeout {
             self.leave(frames::POLICY, "no key came in time (websocket.auth_timeout_s)");
         }
+        if self.reads() && self.socket.begun_at().is_some_and(|at| now >= at + self.service.limits.body_timeout) {
+            self.leave(frames::POLICY, "the rest of a message did not come in time (http.body_timeout_s)");
+        }
+        if self.looks_at_key() && now >= self.next_key_look {
+            self.next_key_look = now + KEY_LOOK_EVERY;
+            self.leave_if_unknown();
+        }
         if now >= self.next_ping {
             self.next_ping = now + settings.ping_every;
             self.ping();
@@ -192,11 +260,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn ping(&mut self) {
-        if self.known_still().is_err() {
-            return self.leave(frames::POLICY, "the key is no longer good");
-        }
+        self.leave_if_unknown();
         // Of one whose messages nobody reads no answer can come; a deadline for writing is enough for him.
-        if self.outbox.is_full() || self.socket.stuck_since().is_some() {
+        if !self.reads() || self.socket.stuck_since().is_some() {
             return;
         }
         if self.missed >= MISSED_MAX {
@@ -248,10 +314,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(result) => self.requests.answer(id, message::result(id, &result)),
             Err(fault) => self.requests.refuse(id, &fault),
         }
+        self.leave_if_unknown();
+    }
+
+    fn leave_if_unknown(&mut self) {
+        if self.known_still().is_err() {
+            self.leave(frames::POLICY, "the key is no longer good");
+        }
     }
 
     /// Who asks, if he may ask now.
-    fn admitted(&mut self) -> Result<Arc<Caller>, Fault> {
+    fn admitted(&self) -> Result<Arc<Caller>, Fault> {
         if self.is_draining {
             return Err(words::stopping());
         }
@@ -260,19 +333,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let caller = caller.clone();
         self.service.access.count(visitor).map_err(words::fault)?;
-        if let Err(refusal) = self.known_still() {
-            self.leave(frames::POLICY, "the key is no longer good");
-            return Err(words::fault(refusal));
-        }
+        self.known_still().map_err(words::fault)?;
         Ok(caller)
     }
 
     /// Whether the key that he showed is still good.
     fn known_still(&self) -> Result<(), Refusal> {
-        match &self.key {
-            Some(key) => self.service.access.holder(key, self.from).map(|_| ()),
-            None => Ok(()),
-        }
+        self.key.as_deref().map_or(Ok(()), |key| self.service.access.still_holds(key, self.from))
     }
 
     /// What he may do.
@@ -287,7 +354,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Vec::new();
         }
         let words = topics.words();
-        let events = &self.service.surfaces.events;
+        let events = &self.service.events;
         self.watcher.get_or_insert_with(|| Box::new(Watcher::new(events.clone()))).follow(topics);
         words
     }

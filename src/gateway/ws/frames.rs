@@ -91,6 +91,16 @@ impl Reader {
         }
     }
 
+    /// From now on takes messages of that many bytes at most.
+    pub(super) fn take_up_to(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Whether a message has begun, and not ended.
+    pub(super) fn is_amid(&self) -> bool {
+        self.is_begun || self.frame.is_some() || self.head_len > 0
+    }
+
     /// Reads on, up to the end of the next message or of `input`, whatever comes first.
     ///
     /// # Errors

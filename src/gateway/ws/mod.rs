@@ -23,7 +23,7 @@ use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::http::{Place, Service, Visitor};
+use super::http::{Counted, Place, Service, Visitor};
 use connection::Connection;
 
 /// Bounds of one connection.
@@ -42,14 +42,15 @@ pub struct Limits {
 }
 
 /// Makes a request a WebSocket: gives the headers of the answer that says so, and serves the client from then on, in the service's
-/// tasks. `visitor` is `None` where a key is needed and was not shown: then it comes with the first message; `key` is the one that was.
+/// tasks. `visitor` is `None` where a key is needed and was not shown: then it comes with the first message; `key` is the one that was, and `counted` his
+/// place among the streams of one client.
 ///
 /// # Errors
 /// [`Unfit`].
 pub(in crate::gateway) fn open(
     service: &Arc<Service>,
     parts: &mut Parts,
-    (visitor, key): (Option<Visitor>, Option<Box<str>>),
+    (visitor, key, counted): (Option<Visitor>, Option<Box<str>>, Option<Counted>),
     from: IpAddr,
 ) -> Result<[(HeaderName, HeaderValue); 3], Unfit> {
     let headers = handshake::accept(parts)?;
@@ -59,7 +60,7 @@ pub(in crate::gateway) fn open(
     let serving = service.clone();
     service.tasks.spawn(async move {
         match upgraded.await {
-            Ok(stream) => Connection::new(serving, TokioIo::new(stream), visitor, key, from).run().await,
+            Ok(stream) => Connection::new(serving, TokioIo::new(stream), (visitor, key, counted), from).run().await,
             Err(fault) => tracing::debug!(error = %fault, "a connection did not become a WebSocket"),
         }
         drop(place);

@@ -153,7 +153,7 @@ impl Requests {
         let running = Running { id: request.id.clone(), cancel: cancel.clone() };
         let (verbs, caller) = (self.verbs.clone(), caller.clone());
         let outbox = request.is_streamed.then(|| self.outbox.clone());
-        let counted = self.front.count_call();
+        let counted = self.front.count_running();
         // In a box, since a task is moved several times on its way to the runtime, and this one is large.
         let task = self.tasks.spawn(Box::pin(async move {
             let _counted = counted;

@@ -19,6 +19,8 @@ const READ_BYTES: usize = 16 * 1024;
 pub(super) enum Read {
     /// A message.
     Message(Incoming),
+    /// A message has begun whose end has not come.
+    Begun,
     /// What cannot be read.
     Fault(Fault),
     /// The connection is gone.
@@ -37,13 +39,41 @@ pub(super) struct Socket<S> {
     is_unflushed: bool,
     /// Since when a write waits for the client; `None` while none does.
     stuck_since: Option<Instant>,
+    /// Since when the end of a message is waited for; `None` while none has begun.
+    begun_at: Option<Instant>,
+    /// Nothing more is written.
+    is_shut: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Over a stream, for messages of at most that many bytes.
     pub(super) fn new(stream: S, bytes_max: usize) -> Self {
         let reader = Reader::new(bytes_max);
-        Self { stream, reader, rest: Bytes::new(), writing: Bytes::new(), is_unflushed: false, stuck_since: None }
+        Self {
+            stream,
+            reader,
+            rest: Bytes::new(),
+            writing: Bytes::new(),
+            is_unflushed: false,
+            stuck_since: None,
+            begun_at: None,
+            is_shut: false,
+        }
+    }
+
+    /// From now on takes messages of that many bytes at most.
+    pub(super) fn take_up_to(&mut self, bytes_max: usize) {
+        self.reader.take_up_to(bytes_max);
+    }
+
+    /// Since when the end of a message is waited for.
+    pub(super) fn begun_at(&self) -> Option<Instant> {
+        self.begun_at
+    }
+
+    /// Nobody reads now, so that what has begun cannot end.
+    pub(super) fn is_not_read(&mut self) {
+        self.begun_at = self.begun_at.map(|_| Instant::now());
     }
 
     /// Since when the client takes nothing of what is to be written.
@@ -105,9 +135,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let used = self.rest.len() - rest.len();
             self.rest.advance(used);
             if let Some(read) = said(taken) {
+                self.notes_ended(&read);
                 return Poll::Ready(read);
             }
             self.rest = Bytes::new();
+            if self.notes_begun() {
+                return Poll::Ready(Read::Begun);
+            }
         }
         let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES];
         loop {
@@ -120,7 +154,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let mut input = buffer.filled();
             if let Some(read) = said(self.reader.take(&mut input)) {
                 self.rest = Bytes::copy_from_slice(input);
+                self.notes_ended(&read);
                 return Poll::Ready(read);
+            }
+            if self.notes_begun() {
+                return Poll::Ready(Read::Begun);
+            }
+        }
+    }
+
+    /// A control frame may come amid a message, which is no nearer to its end then.
+    fn notes_ended(&mut self, read: &Read) {
+        if !matches!(read, Read::Message(Incoming::Ping(_) | Incoming::Pong)) || !self.reader.is_amid() {
+            self.begun_at = None;
+        }
+    }
+
+    /// True when a message has begun of which that was not known.
+    fn notes_begun(&mut self) -> bool {
+        let is_new = self.reader.is_amid() && self.begun_at.is_none();
+        if is_new {
+            self.begun_at = Some(Instant::now());
+        }
+        is_new
+    }
+
+    /// Says that nothing more comes, then reads and throws away what still does, until the client says the same. A connection that is
+    /// closed over unread bytes is torn down, and what was written last is lost on its way.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut {
+            self.is_shut = ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_ok();
+            if !self.is_shut {
+                return Poll::Ready(());
+            }
+        }
+        let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                Ok(()) | Err(_) => return Poll::Ready(()),
             }
         }
     }

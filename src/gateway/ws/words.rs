@@ -35,11 +35,14 @@ pub(super) fn auth<S: AsyncRead + AsyncWrite + Unpin>(
     params: &Value,
 ) -> Result<Value, Fault> {
     let Shown { key } = read(params)?;
-    let visitor = connection.service.access.holder(&key, connection.from).map_err(fault)?;
+    let access = &connection.service.access;
+    let visitor = access.holder(&key, connection.from);
+    let visitor = visitor.inspect_err(|refusal| access.note(*refusal, connection.from, None)).map_err(fault)?;
     connection.service.access.count(&visitor).map_err(fault)?;
+    let counted = connection.service.count_watcher(&visitor)?;
     let told = json!({"who": visitor.who, "scope": visitor.scope});
     connection.key = Some(key.into());
-    connection.let_in(visitor);
+    connection.let_in(visitor, counted);
     // What he heard before he may not hear any more.
     let scope = connection.scope();
     let heard = connection.watched();
@@ -87,7 +90,11 @@ fn topics<S: AsyncRead + AsyncWrite + Unpin>(connection: &Connection<S>, params:
     let Chosen { topics } = read(params)?;
     let known = connection.service.front.operations.known_now();
     let is_server = |server: &ServerName| known.servers.contains_key(server);
-    Topics::parse(topics.iter().map(String::as_str), connection.scope(), is_server).map_err(unknown)
+    let topics = Topics::parse(topics.iter().map(String::as_str), connection.scope(), is_server);
+    if let (Err(Unknown::Scope { needed, .. }), Some(visitor)) = (&topics, &connection.visitor) {
+        let _told_in_words_of_its_own = connection.service.access.needs(visitor, *needed);
+    }
+    topics.map_err(unknown)
 }
 
 fn read<T: serde::de::DeserializeOwned>(params: &Value) -> Result<T, Fault> {

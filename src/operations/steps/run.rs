@@ -75,10 +75,11 @@ impl Operations {
             Checked::Problems(problems) => Given::Fault(problems.join("; ")),
             Checked::Fit(params, _) => {
                 // Each is told of as the call that it is, beside the request that they are steps of.
-                let (watch, arguments) = (Watch::begin(self, Verb::Call, cx), params.to_string());
+                let arguments = params.to_string();
+                let (server, name) = (tool.key.server.as_str(), tool.key.tool.as_str());
+                let watch = Watch::begin(self, Verb::Call, cx).calling(server, name, CallParams::Raw(&arguments));
                 let ended = self.send(cx, tool, &arguments).await;
-                let ran = (tool.key.server.as_str(), tool.key.tool.as_str());
-                watch.called(cx, ran, CallParams::Raw(&arguments), &ended);
+                watch.called(cx, &ended);
                 match ended {
                     Ok(outcome) => read(&outcome.answer),
                     Err(fault) => Given::Fault(fault.one_line()),

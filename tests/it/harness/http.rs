@@ -22,18 +22,21 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(home: &Home, args: &[&str]) -> Self {
-        let mut command = home.shared_command();
-        command.args(["--json", "serve", "--http", "127.0.0.1:0"]).args(args);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
+        let (child, told) = spawn(home, &["serve", "--http", "127.0.0.1:0"], args);
         assert_eq!(told["pid"], child.id());
         let address = |url: &Value| {
-            url.as_str().unwrap().strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap().to_owned()
+            let (_scheme, rest) = url.as_str().unwrap().split_once("://").unwrap();
+            rest.strip_suffix("/mcp").unwrap().to_owned()
         };
         let addresses = told["urls"].as_array().unwrap().iter().map(address).collect();
         Self { address: address(&told["url"]), addresses, child }
+    }
+
+    /// `mcporch dashboard`, which serves the same and says only where its page is.
+    pub(crate) fn dashboard(home: &Home, args: &[&str]) -> Self {
+        let (child, told) = spawn(home, &["dashboard", "--no-open", "--port", "0"], args);
+        let address = told["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        Self { addresses: vec![address.clone()], address, child }
     }
 
     /// A client of another listener.
@@ -64,6 +67,17 @@ impl Served {
     pub(crate) fn ended(&mut self) -> Option<i32> {
         wait_for("mcporch to end", || self.child.try_wait().unwrap()).code()
     }
+}
+
+/// Starts it, and gives what it says once clients can come.
+fn spawn(home: &Home, how: &[&str], args: &[&str]) -> (Child, Value) {
+    let mut command = home.shared_command();
+    command.arg("--json").args(how).args(args);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not serve: {line}"));
+    (child, told)
 }
 
 impl Drop for Served {
@@ -198,6 +212,11 @@ impl Response {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The lines of the body, as they come.
+    pub(crate) fn lines(self) -> impl Iterator<Item = std::io::Result<String>> {
+        self.body.lines()
     }
 
     pub(crate) fn text(mut self) -> String {

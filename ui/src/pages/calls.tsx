@@ -19,7 +19,7 @@ const LATENCY_MS = 5_000;
 
 type Filter = Record<'server' | 'tool' | 'outcome' | 'verb', string>;
 
-const OUTCOMES = ['done', 'tool_error', 'failed', 'needs_choice', 'needs_params', 'needs_confirmation', 'no_match', 'dry_run'];
+const OUTCOMES = ['done', 'tool_error', 'failed', 'needs_choice', 'needs_params', 'needs_confirmation', 'needs_steps', 'no_match', 'dry_run', 'refused', 'cancelled'];
 const VERBS = ['execute', 'call', 'find', 'forward', 'relay'];
 
 const fits = (call: CallLine, filter: Filter): boolean =>
@@ -295,6 +295,14 @@ function CallDrawer({ id, onClose }: { id: string; onClose: () => void }) {
                 <dd>{call.attempts}</dd>
               </>
             )}
+            {call.decision !== undefined && (
+              <>
+                <dt>Decision</dt>
+                <dd>
+                  <Plain text={words(call.decision)} />
+                </dd>
+              </>
+            )}
             <dt>Who</dt>
             <dd>
               <Plain text={call.who} />
@@ -383,7 +391,7 @@ function Histogram({ latency }: { latency: Latency }) {
   const all = latency.counts.reduce((sum, value) => sum + value, 0);
   const name = (place: number) => {
     const bound = latency.bounds_ms[place];
-    return bound === undefined ? `> ${milliseconds(latency.bounds_ms.at(-1))}` : `≤ ${short(bound)}`;
+    return bound === undefined ? `> ${short(latency.bounds_ms.at(-1) ?? 0)}` : `≤ ${short(bound)}`;
   };
   return (
     <div class="histogram-box" role="img" aria-label={`${count(all)} calls. ${latency.counts.map((value, place) => (value === 0 ? '' : `${name(place)}: ${count(value)}. `)).join('')}`}>
@@ -392,7 +400,7 @@ function Histogram({ latency }: { latency: Latency }) {
           <li key={place} title={`${name(place)}: ${count(value)}`}>
             <span class="histogram-count">{value === 0 ? '' : count(value)}</span>
             <span class="histogram-bar" style={{ height: `${((value / most) * 64).toFixed(1)}px` }} />
-            <span class="histogram-name">{name(place)}</span>
+            <span class="histogram-name">{latency.bounds_ms[place] === undefined ? 'more' : short(latency.bounds_ms[place])}</span>
           </li>
         ))}
       </ol>

@@ -6,7 +6,7 @@ import { Link } from '../parts/link';
 import { Orders } from '../parts/orders';
 import { Spark } from '../parts/spark';
 import { Waiting } from '../parts/load';
-import { Empty, OutcomeWord, Panel, Plain, StateWord, Time } from '../parts/words';
+import { Empty, Lasting, OutcomeWord, Panel, Plain, StateWord, Time } from '../parts/words';
 import { serverAddress } from '../route';
 import { brief, bytes, count, percent, rate, span, withoutColours } from '../text';
 import type { ServerState, ServerStatus } from '../types';
@@ -208,7 +208,7 @@ function Card({ server }: { server: ServerStatus }) {
           </span>
         )}
         <span>
-          since <Time ms={server.since * 1000} />
+          <Lasting since={server.since * 1000} />
         </span>
       </p>
       {server.fault !== null && server.fault !== undefined && server.fault !== '' && (

@@ -8,17 +8,17 @@ import { Drawn, type IconName } from '../parts/icons';
 import { Link } from '../parts/link';
 import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { ResultView } from '../parts/result';
-import { EffectWord, Empty, OutcomeWord, Panel, Plain } from '../parts/words';
+import { Code, EffectWord, Empty, OutcomeWord, Panel, Plain } from '../parts/words';
 import { keepInAddress, place, serverAddress } from '../route';
-import { milliseconds, share, words } from '../text';
+import { cut, milliseconds, pretty, share, words } from '../text';
 import type { Effect, Executed, Explained, Inspected, Ranked } from '../types';
 import { TryTool } from './server-tools';
 
 const REQUEST_CHARS_MAX = 4_000;
 /** Places for colours of parts; further ones share the last. */
-const COLOURS = 8;
+const COLOURS = 10;
 /** Parts in the order in which people think of them; others follow as they come. */
-const USUAL = ['meaning', 'words', 'server', 'verb', 'params', 'examples', 'learned'];
+const USUAL = ['meaning', 'words', 'coverage', 'server', 'verb', 'params', 'required', 'examples', 'fitted', 'learned'];
 
 export function Routes() {
   const [request, setRequest] = useState(() => place.peek().query.get('request') ?? '');
@@ -116,6 +116,9 @@ const SAID: Record<Inspected['decision'], { icon: IconName; tone: string; title:
 function why(found: Inspected): string {
   const { bars, confidence, any_confidence: any, effect, decision } = found;
   const bar = effect === undefined || effect === null ? undefined : bars[effect];
+  if (found.is_named === true) {
+    return `The request names the tool${decision === 'run' ? '' : ', but what it does to the world wants to be asked for first'}.`;
+  }
   if (any < bars.any) {
     return `The chance that any tool fits is ${share(any)}, below the ${share(bars.any)} that it takes.`;
   }
@@ -153,18 +156,24 @@ function Meter({ name, value, marks, current }: { name: string; value: number; m
   return (
     <div class="meter">
       <span class="meter-name">{name}</span>
-      <div class="meter-bar" role="img" aria-label={`${name}: ${share(value)}. Bars: ${marks.map(([mark, at]) => `${mark} ${share(at)}`).join(', ')}`}>
+      <div class="meter-bar" role="img" aria-label={`${name}: ${share(value)}. Bars: ${marks.map(([mark, at]) => `${mark} ${exact(at)}`).join(', ')}`}>
         <div class="meter-fill" style={{ width: place(value) }} />
         {marks.map(([mark, at]) => (
-          <div key={mark} class={mark === current ? 'meter-mark current' : 'meter-mark'} style={{ left: place(at) }}>
-            <span class={at > 0.88 ? 'left' : ''}>{mark}</span>
-          </div>
+          <div key={mark} class={mark === current ? 'meter-mark current' : 'meter-mark'} style={{ left: place(at) }} />
         ))}
       </div>
       <span class="meter-value">{share(value)}</span>
+      <span class="meter-marks" aria-hidden="true">
+        {marks.map(([mark, at]) => (
+          <span key={mark} class={mark === current ? 'current' : ''}>{`${mark} ${exact(at)}`}</span>
+        ))}
+      </span>
     </div>
   );
 }
+
+/** Bars lie close to each other at the end: 98.5 %. */
+const exact = (value: number): string => `${Number((value * 100).toFixed(1))} %`;
 
 /** The names of all parts that are not nothing everywhere, in a steady order. */
 function partNames(ranked: Ranked[]): string[] {
@@ -202,16 +211,21 @@ function RankedPanel({ found }: { found: Inspected }) {
                     <Plain text={one.tool} />
                   </Link>
                   <EffectWord effect={one.effect} />
-                  <span class="grow" />
-                  <span title="the score">{one.score.toFixed(3)}</span>
-                  <strong title="the chance that it is the right one">{share(one.confidence)}</strong>
+                  <span class="ranked-numbers">
+                    <span class="quiet" title="the score">{one.score.toFixed(3)}</span>
+                    <strong title="the chance that it is the right one">{share(one.confidence)}</strong>
+                  </span>
                 </div>
                 <ScoreBar one={one} names={names} zero={zero} width={1 / (most + least)} />
-                {one.about !== undefined && one.about !== '' && (
-                  <p class="quiet clip">
-                    <Plain text={one.about} />
-                  </p>
-                )}
+                <p class="quiet clip">
+                  {(one.why ?? []).length > 0 && (
+                    <b>
+                      <Plain text={(one.why ?? []).join('; ')} />
+                      {' – '}
+                    </b>
+                  )}
+                  <Plain text={one.about ?? ''} />
+                </p>
               </li>
             ))}
           </ol>
@@ -324,6 +338,8 @@ function RunPanel({ found, params }: RunProps) {
 
 function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: boolean; run: (body: Record<string, unknown>) => Promise<void>; withParams: object }) {
   const routeId = done.route?.route_id ?? done.route_id;
+  // Results that are kept, and several steps, have a shape of their own.
+  const isOther = done.handle !== undefined || (done.result === undefined && done.message === undefined);
   return (
     <div class="outcome-box">
       <p>
@@ -353,6 +369,7 @@ function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: bo
         </ul>
       )}
       {done.result !== undefined && done.result !== null && <ResultView result={done.result} />}
+      {isOther && <Code label="The whole answer as JSON" text={cut(pretty(done), 100_000)} />}
       {done.plan !== undefined && (
         <button type="button" class="primary" disabled={isBusy} onClick={() => void run({ plan: done.plan })}>
           Run exactly that
@@ -375,7 +392,7 @@ function Outcome({ done, isBusy, run, withParams }: { done: Executed; isBusy: bo
         </ul>
       )}
       {done.outcome === 'needs_params' && done.tool !== undefined && <Missing name={done.tool} start={done.params} />}
-      {routeId !== undefined && <Feedback route={routeId} />}
+      {routeId !== undefined && done.route !== undefined && <Feedback route={routeId} />}
     </div>
   );
 }

@@ -49,6 +49,14 @@ export function Logs({ server }: { server: string }) {
   useEffect(() => {
     if (loaded.data === undefined) return undefined;
     const newest = loaded.data.lines.at(-1)?.at ?? 0;
+    // Of the very last millisecond some lines were read and some were not.
+    const last = loaded.data.lines.filter((line) => line.at === newest).map((line) => line.text);
+    const isNew = (line: LogLine) => {
+      if (line.at !== newest) return line.at > newest;
+      const known = last.indexOf(line.text);
+      if (known >= 0) last.splice(known, 1);
+      return known < 0;
+    };
     let waiting: LogLine[] = [];
     let held: LogLine[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,7 +77,7 @@ export function Logs({ server }: { server: string }) {
     const stream = openStream(`/api/v1/events${query({ topics: `log:${server}` })}`, (name, data) => {
       if (name !== 'log') return;
       const fresh = (data as { lines?: LogLine[] }).lines ?? [];
-      waiting.push(...fresh.filter((line) => line.at > newest));
+      waiting.push(...fresh.filter(isNew));
       if (waiting.length > LINES_MAX) waiting = waiting.slice(-LINES_MAX);
       timer ??= setTimeout(flush, FLUSH_MS);
     });

@@ -4,7 +4,7 @@ import { hasServers, servers } from '../live';
 import { Link } from '../parts/link';
 import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { Orders, Quarantine } from '../parts/orders';
-import { Plain, StateWord, Time } from '../parts/words';
+import { Lasting, Plain, StateWord } from '../parts/words';
 import { serverAddress } from '../route';
 import { count, withoutColours } from '../text';
 import type { ServerStatus, ToolInList } from '../types';
@@ -54,7 +54,7 @@ export function Server({ name, view }: { name: string; view: string }) {
                 {' · '}
               </>
             )}
-            since <Time ms={server.since * 1000} />
+            {server.state} <Lasting since={server.since * 1000} />
             {server.pid !== null && ` · process ${server.pid}`}
             {server.is_kept && ' · kept running'}
             {server.is_stateful && ' · keeps state between calls'}

@@ -51,6 +51,7 @@ async function give(order: Order, server: ServerStatus): Promise<void> {
 export function Orders({ server }: { server: ServerStatus }) {
   const [busy, setBusy] = useState<Order | null>(null);
   const order = (which: Order) => async () => {
+    if (busy !== null || !makesSense(which, server.state)) return;
     setBusy(which);
     await give(which, server);
     setBusy(null);
@@ -61,7 +62,8 @@ export function Orders({ server }: { server: ServerStatus }) {
         <button
           type="button"
           key={which}
-          disabled={busy !== null || !makesSense(which, server.state)}
+          // Not `disabled`: a button that goes out while it has the focus loses it, and the keyboard its place.
+          aria-disabled={busy !== null || !makesSense(which, server.state)}
           aria-label={`${which[0]?.toUpperCase()}${which.slice(1)} ${server.server}`}
           aria-busy={busy === which}
           onClick={order(which)}

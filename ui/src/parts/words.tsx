@@ -1,7 +1,7 @@
 // Text of others, times, badges: the words of every page.
 import type { JSX } from 'preact';
 import { now } from '../live';
-import { ago, moment, pieces, plain, words } from '../text';
+import { ago, moment, pieces, plain, span, words } from '../text';
 import { isFailure } from '../live';
 import type { Effect, ServerState } from '../types';
 import { Drawn, StateIcon, type IconName } from './icons';
@@ -38,6 +38,11 @@ export function Time({ ms }: { ms: number }) {
       {ago(ms, now.value)}
     </time>
   );
+}
+
+/** For how long it has been so; since when on hover. */
+export function Lasting({ since }: { since: number }) {
+  return <time title={`since ${moment(since)}`}>{`for ${span((now.value - since) / 1000)}`}</time>;
 }
 
 /** What a server does, in a word, a shape and a colour. */

@@ -66,7 +66,7 @@ def group(name, verdicts, mcporch, units, servers, work):
     if name == "keys":
         return rest_keys.cases(verdicts, mcporch, servers, work)
     if name == "schema":
-        servers = servers | {"spare": gateway.demo(mcporch, "clock")}
+        servers = rest_schema.servers(mcporch)
     with gateway.Serving(mcporch, work / "mcporch", servers) as serving:
         if name == "schema":
             return rest_schema.cases(verdicts, serving, units, work, mcporch)

@@ -87,15 +87,14 @@ impl App {
         let kept_catalog = catalog.clone();
         let servers: Vec<&ServerConfig> = config.servers.iter().filter(|server| !server.disabled).collect();
         let salvage = salvage_limits(settings);
-
         let known_eras = known_eras(&catalog, &servers);
         let ancestry = Ancestry::of(config, env);
         let inherited = |server: &ServerConfig| inherited_env(server, settings, env, &ancestry);
         let commands = Arc::new(command_rules(settings));
         let server_logs = care::server_logs(config);
         let alerts = Arc::new(care::alerts(config, env));
-        let mut warnings = opened.warnings;
-        warnings.extend(alerts.faults().iter().map(ToString::to_string));
+        let faults = alerts.faults().iter().map(ToString::to_string);
+        let mut warnings: Vec<String> = opened.warnings.into_iter().chain(faults).collect();
         let refreshes = TaskTracker::new();
         let pool_servers = pool_servers(config, &servers, &inherited, &commands, &known_eras, &refreshes);
         let pool_servers = pool_servers.into_iter().map(|server| logged(server, server_logs.as_deref())).collect();
@@ -122,31 +121,13 @@ impl App {
             Reconciler::new(write_path(config, salvage), sources, catalog, embedder.clone(), pool.clone());
         let reconciler = Arc::new(reconciler);
         let history = open_history(config);
-        let operations = Operations::new(
-            operation_settings(settings),
-            pool.clone(),
-            reconciler.clone(),
-            known,
-            embedder.clone(),
-            history.clone(),
-        );
+        let verbs = operation_settings(settings);
+        let operations =
+            Operations::new(verbs, pool.clone(), reconciler.clone(), known, embedder.clone(), history.clone());
         let results = Arc::new(care::results(config));
         operations.keep_large_results(results.clone(), care::result_bounds(config));
-        let monitor = Arc::new(care::monitor(config));
-        if settings.monitor.enabled {
-            operations.observe_with(monitor.clone());
-        }
-        let (audit, audit_fault) = care::audit(config, &monitor);
-        if audit_fault.is_some() && settings.audit.required {
-            operations.observe_with(Arc::new(audit::Missing));
-        }
+        let (monitor, audit, audit_fault) = observers(config, &operations);
         warnings.extend(audit_fault);
-        if let Some(audit) = &audit {
-            operations.observe_with(Arc::new(audit.clone()));
-        }
-        if let Some(observer) = traces::observer() {
-            operations.observe_with(observer);
-        }
         Ok(Self {
             operations: Arc::new(operations),
             results,
@@ -232,6 +213,26 @@ impl App {
             logs.stop().await;
         }
     }
+}
+
+/// Whoever is told what the operations do: figures, the audit log, traces. Beside them why there is no audit log, if that is a fault.
+fn observers(config: &Config, operations: &Operations) -> (Arc<Monitor>, Option<audit::Log>, Option<String>) {
+    let settings = &config.settings;
+    let monitor = Arc::new(care::monitor(config));
+    if settings.monitor.enabled {
+        operations.observe_with(monitor.clone());
+    }
+    let (audit, fault) = care::audit(config, &monitor);
+    if fault.is_some() && settings.audit.required {
+        operations.observe_with(Arc::new(audit::Missing));
+    }
+    if let Some(audit) = &audit {
+        operations.observe_with(Arc::new(audit.clone()));
+    }
+    if let Some(observer) = traces::observer() {
+        operations.observe_with(observer);
+    }
+    (monitor, audit, fault)
 }
 
 fn write_path(config: &Config, salvage: SalvageLimits) -> reconcile::Settings {

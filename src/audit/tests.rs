@@ -379,7 +379,7 @@ fn wait_until(is_so: impl Fn() -> bool) {
 fn what_a_call_pays() {
     let mut logged = Logged::new();
     logged.options.queue_len = 10_000;
-    let log = Log::start(logged.options.clone(), now, None).unwrap();
+    let log = Log::start(logged.options, now, None).unwrap();
     let params = json!({"to": "somebody@example.com", "subject": "hello", "text": "x".repeat(200)}).to_string();
     let who: Arc<str> = "ann".into();
     let begun = tokio::time::Instant::now();

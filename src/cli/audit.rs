@@ -80,7 +80,8 @@ fn line(entry: &Entry) -> String {
     };
     let mut by = plain(entry.who.as_deref().unwrap_or("-"));
     for more in entry.from.iter().chain(&entry.surface) {
-        by += &format!(" {}", plain(more));
+        by.push(' ');
+        by.push_str(&plain(more));
     }
     let took = entry.ms.map_or_else(String::new, |ms| format!(" {ms:.1} ms"));
     let time = painted(DIM, &Moment(entry.at).to_string());

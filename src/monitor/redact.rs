@@ -81,10 +81,11 @@ fn clean(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                match member {
-                    Value::Null | Value::Bool(_) => {}
-                    member if is_secret_name(name) => *member = MASK.into(),
-                    member => clean(member),
+                let says_nothing = matches!(member, Value::Null | Value::Bool(_));
+                if is_secret_name(name) && !says_nothing {
+                    *member = MASK.into();
+                } else {
+                    clean(member);
                 }
             }
         }

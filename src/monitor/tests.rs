@@ -491,7 +491,7 @@ fn every_figure_is_in_the_table_with_its_labels_and_the_other_way_round() {
         };
         let figure = FIGURES.iter().find(is_it).unwrap_or_else(|| panic!("{name} is in no table"));
         seen.insert(figure.name);
-        let labels = line.contains('{').then(|| rest.split_once('}').unwrap().0).unwrap_or_default();
+        let labels = if line.contains('{') { rest.split_once('}').unwrap().0 } else { "" };
         let labels =
             labels.split("\",").filter_map(|label| Some(label.split_once('=')?.0)).filter(|label| *label != "le");
         assert_eq!(labels.collect::<Vec<_>>(), figure.labels, "{line}");

@@ -263,10 +263,10 @@ impl<'a> Watch<'a> {
         let decided = self.calling.map(|(server, tool, _)| (server, tool));
         let (server, tool) = end.ran.or(chosen).or(decided).unzip();
         let params = self.calling.map_or(CallParams::None, |(_, _, params)| params);
-        let error_kind = match end.outcome {
-            CallOutcome::ToolError => Some("tool"),
-            outcome if outcome.is_error() => seen.error_kind.or(Some("other")),
-            _ => None,
+        let error_kind = if end.outcome == CallOutcome::ToolError {
+            Some("tool")
+        } else {
+            end.outcome.is_error().then(|| seen.error_kind.unwrap_or("other"))
         };
         let ended = Ended {
             who: self.who,

@@ -310,9 +310,8 @@ impl Thread {
 
 /// The line without what nobody may read.
 fn without_secrets(line: Vec<u8>) -> Vec<u8> {
-    match redactor().redact_bytes(&line) {
-        std::borrow::Cow::Owned(clean) => return clean,
-        std::borrow::Cow::Borrowed(_) => {}
+    if let std::borrow::Cow::Owned(clean) = redactor().redact_bytes(&line) {
+        return clean;
     }
     line
 }

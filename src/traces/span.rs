@@ -60,6 +60,12 @@ impl fmt::Debug for Span {
 }
 
 impl Trace {
+    /// No span.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
     /// Does something that is a step of the request.
     ///
     /// Cancel safe where that is.

@@ -21,6 +21,12 @@ pub struct Trace;
 pub struct Span;
 
 impl Trace {
+    /// No span.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self
+    }
+
     /// Does something that is a step of the request.
     pub fn during<F: Future>(&self, _name: &'static str, future: F) -> F {
         future

@@ -50,7 +50,7 @@ fn keys_are_made_and_revoked_while_clients_use_them() {
     assert_eq!(status(&client, &old), 200);
     assert_eq!(status(&client, &format!("{ann}x")), 401);
     let small = client.clone().with("Authorization", &format!("Bearer {viewer}"));
-    let small = small.clone().ask_modern("tools/list", &json!({}));
+    let small = small.ask_modern("tools/list", &json!({}));
     assert_eq!(small.status, 403);
     assert!(small.header("www-authenticate").unwrap().contains("insufficient_scope"));
     // What is made, revoked and over is seen while it runs.
@@ -64,7 +64,7 @@ fn keys_are_made_and_revoked_while_clients_use_them() {
     lines.iter_mut().find(|line| line["name"] == "old").unwrap()["expires_ms"] = json!(1);
     std::fs::write(&file, text.to_string()).unwrap();
     wait_for("the old key to be over", || (status(&client, &old) == 401).then_some(()));
-    let over = client.clone().with("Authorization", &format!("Bearer {old}")).ask_modern("tools/list", &json!({}));
+    let over = client.with("Authorization", &format!("Bearer {old}")).ask_modern("tools/list", &json!({}));
     assert!(over.text().contains("expired"));
     served.terminate();
     assert_eq!(served.ended(), Some(0));
@@ -108,7 +108,7 @@ fn pages_of_other_sites_only_look() {
     let served = Served::start(&home(), &[]);
     let cross = served.modern("/mcp").with("Sec-Fetch-Site", "cross-site");
     assert_eq!(cross.clone().ask_modern("tools/list", &json!({})).status, 403);
-    assert_eq!(cross.clone().send("GET", "").status, 403);
+    assert_eq!(cross.send("GET", "").status, 403);
     let page = served.at(&served.address, "/nothing").with("Sec-Fetch-Site", "cross-site");
     assert_eq!(page.clone().with("Sec-Fetch-Mode", "navigate").send("GET", "").status, 404);
     assert_eq!(page.with("Sec-Fetch-Mode", "no-cors").send("GET", "").status, 403);

@@ -19,11 +19,10 @@ fn expressions(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                match value {
-                    Value::String(text) if matches!(name.as_str(), "expr" | "query" | "definition") => {
-                        found.push(text.clone());
-                    }
-                    value => expressions(value, found),
+                let is_expression = matches!(name.as_str(), "expr" | "query" | "definition");
+                match value.as_str().filter(|_| is_expression) {
+                    Some(text) => found.push(text.to_owned()),
+                    None => expressions(value, found),
                 }
             }
         }

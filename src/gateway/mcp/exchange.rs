@@ -36,7 +36,7 @@ pub trait Exchange: Send + Sync {
 
     /// The span of the request.
     fn trace(&self) -> Trace {
-        Trace::default()
+        Trace::none()
     }
 }
 

@@ -104,6 +104,7 @@ fn build() -> Router {
 }
 
 /// Of a path that is only looked at.
+#[expect(clippy::unused_async, reason = "the router takes futures alone")]
 async fn looked_at(mut request: Request, give: fn(&Came, &HeaderMap) -> Response) -> Response {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return not_allowed("GET, HEAD, OPTIONS");

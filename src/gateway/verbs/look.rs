@@ -1,7 +1,5 @@
 //! The verbs that look: they run no tool and start no server.
 
-#![expect(clippy::unused_async, reason = "the table takes futures alone, and some verbs have nothing to wait for")]
-
 use serde_json::Value;
 
 use crate::domain::Moment;

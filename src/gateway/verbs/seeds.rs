@@ -1,8 +1,6 @@
 //! Names and answers that older programs know: `get_server_status`, `get_orchestrator_status` and `discover_capabilities`. Their
 //! clients shall run as they are, so these answers keep to what those read and use their words.
 
-#![expect(clippy::unused_async, reason = "the table takes futures alone, and some verbs have nothing to wait for")]
-
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

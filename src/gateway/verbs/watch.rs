@@ -1,7 +1,5 @@
 //! The verbs that look at what went on: calls, figures of servers, the audit log.
 
-#![expect(clippy::unused_async, reason = "the table takes futures alone, and some verbs have nothing to wait for")]
-
 use std::sync::Arc;
 
 use schemars::JsonSchema;

@@ -167,7 +167,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while let Some(told) = next.take() {
             match told {
                 Told::Lost(count) => self.outbox.note_lost(count),
-                told => self.outbox.tell(message::event(told.topic(), &told.data())),
+                told @ (Told::Event(_) | Told::Log(_) | Told::Servers(_)) => {
+                    self.outbox.tell(message::event(told.topic(), &told.data()));
+                }
             }
             if !self.outbox.is_full() {
                 next = self.watcher.as_mut().and_then(|watcher| watcher.next_at_once());

@@ -140,7 +140,10 @@ fn answer(id: Option<&str>, member: &str, raw: &str, end: &str) -> Bytes {
 mod tests {
     use super::Request;
 
-    fn check(text: &str, expected: Result<(Option<&str>, &str, &str, bool), (Option<&str>, &str)>) {
+    /// Id, method, parameters and whether it is streamed; else the id and a part of what is said.
+    type Expected<'a> = Result<(Option<&'a str>, &'a str, &'a str, bool), (Option<&'a str>, &'a str)>;
+
+    fn check(text: &str, expected: Expected<'_>) {
         let read = Request::read(text);
         match (&read, expected) {
             (Ok(read), Ok(expected)) => {

@@ -49,7 +49,7 @@ fn keys_are_made_and_revoked_while_clients_use_them() {
     assert_eq!(status(&client, &ann), 200);
     assert_eq!(status(&client, &old), 200);
     assert_eq!(status(&client, &format!("{ann}x")), 401);
-    let small = client.clone().with("Authorization", &format!("Bearer {viewer}"));
+    let mut small = client.clone().with("Authorization", &format!("Bearer {viewer}"));
     let small = small.ask_modern("tools/list", &json!({}));
     assert_eq!(small.status, 403);
     assert!(small.header("www-authenticate").unwrap().contains("insufficient_scope"));

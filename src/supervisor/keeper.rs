@@ -215,7 +215,7 @@ impl Keeper {
             }
             Message::RestIfUnused => {
                 let is_unused = self.usage.calls.load(Ordering::Relaxed) == self.run.calls_at_start;
-                if is_unused && !self.usage.is_in_use() && !self.is_needed() {
+                if is_unused && !self.usage.is_in_use() && !self.is_needed() && !self.is_subscribed() {
                     self.happens(machine::Event::Idle);
                 }
             }

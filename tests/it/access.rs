@@ -78,7 +78,7 @@ fn keys_are_made_and_revoked_while_clients_use_them() {
     let made = audit(&home, &["--action", "keys."]);
     let made: Vec<&str> = made.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(made, ["keys.create", "keys.create", "keys.create", "keys.create", "keys.revoke"]);
-    let refused = audit(&home, &["--action", "access.refused"]);
+    let refused = audit(&home, &["--action", "access.refused", "--lines", "5000"]);
     let outcomes: Vec<&str> = refused.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
     for expected in ["key-unknown", "scope-too-small", "key-expired"] {
         assert!(outcomes.contains(&expected), "{expected} in {outcomes:?}");

@@ -26,6 +26,8 @@ fn the_page_is_where_the_command_says_and_a_second_command_finds_it() {
 fn a_page_needs_no_key_and_what_it_asks_for_does() {
     let home = Home::new();
     std::fs::write(home.file("keys"), "ops:0123456789abcdef0123456789abcdef\n").unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(home.file("keys"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let keys = home.file("keys").display().to_string();
     let served = Served::start(&home, &["--bearer-key-file", &keys]);
     for path in ["/", "/settings", "/assets/LICENSES.txt"] {

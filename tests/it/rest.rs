@@ -100,7 +100,7 @@ fn servers_are_shown_stopped_and_started() {
     assert_eq!((&status["servers"]["total"], &status["pid"].is_u64()), (&json!(2), &true), "{status}");
     assert_eq!(status["listens"], json!([served.address]));
     let failed = post(&served, "/call", &json!({"tool": "bench.echo_1", "params": {"text": "x"}}));
-    let told = problem(failed, 502, "server-failed");
+    let told = problem(failed, 409, "server-off");
     assert!(told["detail"].as_str().unwrap().contains("mcporch start"), "{told}");
     let quarantined = post(&served, "/servers/clock/quarantine", &json!({"why": "it lies"})).json();
     assert_eq!(quarantined["state"], "quarantined", "{quarantined}");

@@ -451,7 +451,8 @@ fn the_log_of_a_server_is_followed_and_a_flood_of_lines_is_counted() {
             lost += told["params"]["data"]["count"].as_u64().unwrap_or(0);
             let lines = told["params"]["data"]["lines"].as_array().map_or(0, Vec::len);
             assert!(lines <= 10, "{lines}");
-            if lost > 1000 && lines > 0 {
+            // Of each second a thousand lines are taken down and forty of them sent on.
+            if lost > 500 && lines > 0 {
                 return Some(());
             }
         }

@@ -92,7 +92,7 @@ impl LogWriter {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Takes a line, line feed included. Blocks for some microseconds; for [`ROOM_PATIENCE`] at most when lines come faster than
+    /// Takes a line, line feed included. Blocks for some microseconds; for `ROOM_PATIENCE` at most when lines come faster than
     /// they can be written, and then it is lost and counted.
     pub fn line(&self, line: &[u8]) {
         let shared = &self.shared;

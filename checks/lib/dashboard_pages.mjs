@@ -6,6 +6,7 @@ export async function cases(verdicts, browser, serving) {
   const page = await context.newPage();
   const check = (name, tried) => verdicts.check(name, tried);
   await check('every page by its link, with a title of its own', () => everyPage(page, serving));
+  await check('ten addresses one after another in one tab: none waits for the streams of those before', () => oneTab(page, serving));
   await check('routes: a request is ranked, with confidence and parts', () => inspect(page, serving));
   await check('routes: it is run, and says how it ended', () => run(page, serving));
   await check('routes: what is not sure is asked', () => asks(page, serving));
@@ -41,6 +42,17 @@ async function everyPage(page, serving) {
     if (new URL(page.url()).pathname !== path) return `${path} does not survive a reload`;
   }
   return titles.size === 5 ? undefined : [...titles].join();
+}
+
+/** A browser keeps pages for its way back, and has six connections to one host. */
+async function oneTab(page, serving) {
+  for (let turn = 0; turn < 10; turn += 1) {
+    const path = ['/routes', '/calls', '/audit', '/settings', '/'][turn % 5];
+    await page.evaluate((to) => void (location.href = to), path);
+    await page.waitForURL(`**${path}`);
+    await settled(page);
+  }
+  return undefined;
 }
 
 async function inspect(page, serving, request = 'write one line to the log') {

@@ -1,12 +1,15 @@
 //! The person's browser.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use tokio::process::Command;
 use url::Url;
 
+/// Whoever opens pages and finds no browser says so within that time. A guess: it is a script that looks through a list.
+const ENDS_WITHIN: Duration = Duration::from_millis(400);
+
 /// Opens the address in the person's browser, without a shell. False when there is nothing to open it with; then he is to
-/// open it himself. Does not wait for the browser.
+/// open it himself. Waits for some tenths of a second, not for the browser.
 #[must_use]
 pub fn open_browser(url: &Url) -> bool {
     // Whoever made the address, it is no option, no file and no other program's.
@@ -22,5 +25,18 @@ pub fn open_browser(url: &Url) -> bool {
     };
     let mut command = Command::new(program);
     command.args(args).arg(url.as_str()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().is_ok()
+    let Ok(mut child) = command.spawn() else { return false };
+    // One that finds no browser says so at once; one that found it may stay as long as that is open.
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if began.elapsed() < ENDS_WITHIN => std::thread::sleep(ENDS_WITHIN / 20),
+            Ok(None) | Err(_) => {
+                // Somebody has to hear that it ends.
+                std::thread::spawn(move || child.wait());
+                return true;
+            }
+        }
+    }
 }

@@ -178,8 +178,10 @@ async function seed(): Promise<void> {
   for (const name of names) {
     const series = history.series[name] ?? {};
     const one = new Traces();
-    const put = (trace: Trace, values: (number | null)[] | undefined, each = 1) => {
-      for (const value of (values ?? []).slice(-TRACE_LEN)) trace.push(value === null ? null : value / each);
+    const put = (trace: Trace, values: (number | null)[] = [], each = 1) => {
+      // The running second has no figures yet; the next tick brings them.
+      const over = values.at(-1) === null ? values.slice(0, -1) : values;
+      for (const value of over.slice(-TRACE_LEN)) trace.push(value === null ? null : value / each);
     };
     put(one.cpu, series.cpu_percent);
     put(one.memory, series.memory_bytes);

@@ -81,8 +81,19 @@ export function openStream(path: string, onEvent: (name: string, data: unknown) 
     if (!document.hidden && current === null) start();
   };
 
+  // A page that the browser keeps for its way back would keep its connection, too.
+  const onHide = () => {
+    stop();
+    link.value = { kind: 'paused' };
+  };
+  const onShow = (event: PageTransitionEvent) => {
+    if (event.persisted && current === null) start();
+  };
+
   document.addEventListener('visibilitychange', onVisibility);
   window.addEventListener('online', onOnline);
+  window.addEventListener('pagehide', onHide);
+  window.addEventListener('pageshow', onShow);
   if (document.hidden) onVisibility();
   start();
 
@@ -94,6 +105,8 @@ export function openStream(path: string, onEvent: (name: string, data: unknown) 
       stop();
       document.removeEventListener('visibilitychange', onVisibility);
       window.removeEventListener('online', onOnline);
+      window.removeEventListener('pagehide', onHide);
+      window.removeEventListener('pageshow', onShow);
     },
   };
 }

@@ -44,6 +44,12 @@ export function withoutColours(text: string): string {
   return text.includes('\u001b') ? text.replace(/\u001b\[[0-9;:]{0,40}m/g, '') : text;
 }
 
+/** The first line of a text in Markdown that says something, without its marks. */
+export function firstLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.replace(/^[#>*\s]+/, '').trim());
+  return lines.find((line) => line !== '') ?? '';
+}
+
 /** At most so many characters, and a word on how many are left out. */
 export function cut(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max)}… (${count(text.length - max)} more characters)`;

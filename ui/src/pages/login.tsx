@@ -41,7 +41,7 @@ export function Login({ onDone }: { onDone: () => void }) {
         <Brand />
         <h1>This mcporch wants a key</h1>
         <p class="quiet">
-          <code>mcporch keys create --scope viewer</code> makes one on the machine where it runs. This tab keeps it until it is closed.
+          <code>mcporch keys create NAME --scope viewer</code> makes one on the machine where it runs. This tab keeps it until it is closed.
         </p>
         <div class="field">
           <label for="key">Key</label>

@@ -8,7 +8,7 @@ import { Spark } from '../parts/spark';
 import { Waiting } from '../parts/load';
 import { Empty, Lasting, OutcomeWord, Panel, Plain, StateWord, Time } from '../parts/words';
 import { serverAddress } from '../route';
-import { brief, bytes, count, percent, rate, span, withoutColours } from '../text';
+import { brief, bytes, count, firstLine, percent, rate, span, withoutColours } from '../text';
 import type { ServerState, ServerStatus } from '../types';
 
 /** Cards that are drawn at once; more are a button away. */
@@ -177,7 +177,7 @@ function Card({ server }: { server: ServerStatus }) {
         </h3>
         <StateWord state={server.state} />
       </div>
-      <p class="card-about">{server.about === undefined || server.about === '' ? <span class="quiet">{toolsOf(server)}</span> : <Plain text={server.about} />}</p>
+      <p class="card-about">{server.about === undefined || server.about === '' ? <span class="quiet">{toolsOf(server)}</span> : <Plain text={firstLine(server.about)} />}</p>
       <div class="card-numbers">
         <div>
           <span class="quiet">CPU</span>

@@ -1,6 +1,7 @@
 // One server: what it uses, its tools, its log, its calls.
+import { useEffect } from 'preact/hooks';
 import { look, part } from '../api';
-import { hasServers, servers } from '../live';
+import { hasServers, listen, servers } from '../live';
 import { Link } from '../parts/link';
 import { ProblemBox, useLoad, Waiting } from '../parts/load';
 import { Orders, Quarantine } from '../parts/orders';
@@ -22,6 +23,8 @@ const ABOUT_MS = 60_000;
 export function Server({ name, view }: { name: string; view: string }) {
   const live = servers.value.get(name);
   const detail = useLoad(`server ${name}`, (signal) => look<ServerStatus & { tools: ToolInList[] }>(`/servers/${part(name)}`, signal), ABOUT_MS);
+  // Tools of a server come once it was listed, which may be after this page was opened.
+  useEffect(() => listen('catalog', detail.again), [detail.again]);
   const server = live ?? detail.data;
   const shown: View = Object.hasOwn(VIEWS, view) ? (view as View) : '';
 

@@ -28,9 +28,7 @@ pub(super) fn audit(config: &Config, monitor: &Arc<Monitor>) -> (Option<audit::L
     }
     let monitor = monitor.clone();
     let tell = move |entries: &[audit::Entry]| {
-        for entry in entries {
-            monitor.publish(Topic::Audit, || serde_json::to_string(entry).ok());
-        }
+        monitor.publish_newest(Topic::Audit, entries, |entry| serde_json::to_string(entry).ok());
     };
     match audit::Log::start(audit_options(config), now_ms, Some(Box::new(tell))) {
         Ok(log) => (Some(log), None),

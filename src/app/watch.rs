@@ -30,7 +30,7 @@ pub(super) async fn watch(app: Arc<super::App>, stop: CancellationToken) {
     let (monitor, pool, operations) = (app.monitor.clone(), app.pool.clone(), app.operations.clone());
     tokio::select! {
         () = look(&monitor, &pool, &app.server_news) => {}
-        () = monitor.tell_calls() => {}
+        () = monitor.tell() => {}
         () = follow_catalog(&monitor, &operations) => {}
         () = stop.cancelled() => {}
     }

@@ -134,6 +134,9 @@ impl Figures {
         for decision in ["run", "confirm", "choose", "none"] {
             drop(figures.decisions.get_or_create(&[("decision", decision)]));
         }
+        for surface in [Surface::McpStdio, Surface::McpHttp, Surface::Ws] {
+            drop(figures.clients(surface));
+        }
         Self { registry, ..figures }
     }
 

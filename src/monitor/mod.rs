@@ -16,7 +16,7 @@ mod store;
 mod tests;
 mod tick;
 
-pub use bus::{Event, Received, Subscription, Topic};
+pub use bus::{Batch, Event, Form, Received, Subscription, Topic, TopicSet};
 pub use calls::{CallDetail, CallFilter, CallLine, CallPage, Latency};
 pub use figures::Present;
 pub use names::{FIGURES, Figure, FigureKind};
@@ -29,8 +29,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::domain::{Ended, Observer, Stage, Surface};
 
 use bus::Bus;
@@ -39,11 +37,6 @@ use figures::{Figures, Now};
 use seconds::Recent;
 use store::Store;
 use tick::Rates;
-
-/// How long calls are gathered before they are told as events, so that a thousand a second wake a dashboard four times.
-const TELL_CALLS_EVERY: Duration = Duration::from_millis(250);
-/// Of the calls gathered so many of the newest are told; the others are counted. A guess: 40 a second are more than anybody reads.
-const CALLS_TOLD_MAX: usize = 10;
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -109,7 +102,6 @@ pub struct Monitor {
     /// The number of the last call that was told as an event.
     told: AtomicU64,
     has_new_calls: AtomicBool,
-    new_calls: Notify,
     figures: Figures,
     recent: Mutex<Recent>,
     rates: Mutex<Rates>,
@@ -136,7 +128,6 @@ impl Monitor {
             calls: Mutex::new(Calls::new(limits.calls_max, limits.calls_bytes_max, limits.params_bytes_max)),
             told: AtomicU64::new(0),
             has_new_calls: AtomicBool::new(false),
-            new_calls: Notify::new(),
             figures,
             recent: Mutex::new(Recent::new()),
             rates: Mutex::default(),
@@ -147,15 +138,23 @@ impl Monitor {
         }
     }
 
-    /// Follows what happens from now on; all topics, so a reader leaves out those that it does not want.
+    /// Follows what happens from now on with these topics.
     #[must_use]
-    pub fn subscribe(&self) -> Subscription {
-        self.bus.subscribe()
+    pub fn subscribe(&self, topics: TopicSet) -> Subscription {
+        self.bus.subscribe(topics)
     }
 
-    /// Tells an event; `make` gives its data as one line of JSON, and is asked only while somebody reads. `None` tells nothing.
+    /// Tells an event with what else happens in this moment; `make` gives its data as one line of JSON, and is asked only while somebody
+    /// reads it. `None` tells nothing.
     pub fn publish(&self, topic: Topic, make: impl FnOnce() -> Option<String>) {
         self.bus.publish(topic, make);
+    }
+
+    /// Tells of several things at once, oldest first: of the newest, where they are more than are told in a moment.
+    pub fn publish_newest<T>(&self, topic: Topic, all: &[T], make: impl Fn(&T) -> Option<String>) {
+        let newest = &all[all.len().saturating_sub(topic.told_max())..];
+        self.bus.leave_out(topic, (all.len() - newest.len()) as u64);
+        newest.iter().for_each(|one| self.bus.publish(topic, || make(one)));
     }
 
     /// Whether somebody reads events.
@@ -277,24 +276,31 @@ impl Monitor {
         self.figures.answered(surface, status);
     }
 
-    /// Tells calls as events, some at a time. Never ends by itself.
+    /// Passes events on to their readers, those of a moment together. Without it nobody is told anything. Never ends by itself.
     ///
     /// Cancel safe.
-    pub async fn tell_calls(&self) {
+    pub async fn tell(&self) {
         loop {
-            self.new_calls.notified().await;
-            tokio::time::sleep(TELL_CALLS_EVERY).await;
-            self.has_new_calls.store(false, Ordering::Relaxed);
-            let (lines, last) = {
-                let kept = self.kept();
-                (kept.after(self.told.load(Ordering::Relaxed), CALLS_TOLD_MAX), kept.last())
-            };
-            let ended = last - self.told.swap(last, Ordering::Relaxed).min(last);
-            let mut left_out = ended.saturating_sub(lines.len() as u64);
-            for line in lines {
-                let left_out = Some(std::mem::take(&mut left_out)).filter(|count| *count > 0);
-                self.bus.publish(Topic::Call, || serde_json::to_string(&tick::CallTold { line, left_out }).ok());
-            }
+            self.bus.news.notified().await;
+            self.gather_calls();
+            self.bus.tell();
+            bus::pause().await;
+        }
+    }
+
+    /// Calls are told from the list of those that are kept, so that one that nobody is told of costs nothing more.
+    fn gather_calls(&self) {
+        if !self.has_new_calls.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let (lines, last) = {
+            let kept = self.kept();
+            (kept.after(self.told.load(Ordering::Relaxed), Topic::Call.told_max()), kept.last())
+        };
+        let ended = last - self.told.swap(last, Ordering::Relaxed).min(last);
+        self.bus.leave_out(Topic::Call, ended.saturating_sub(lines.len() as u64));
+        for line in lines {
+            self.bus.publish(Topic::Call, || serde_json::to_string(&line).ok());
         }
     }
 
@@ -331,11 +337,11 @@ impl Observer for Monitor {
             kept.push(ended, (self.limits.now_ms)());
             kept.last()
         };
-        if !self.bus.has_readers_of_calls() {
+        if !self.bus.wanted().has(Topic::Call) {
             // Whoever comes later finds it in the list of calls.
             self.told.store(last, Ordering::Relaxed);
         } else if !self.has_new_calls.swap(true, Ordering::Relaxed) {
-            self.new_calls.notify_one();
+            self.bus.news.notify_one();
         }
     }
 

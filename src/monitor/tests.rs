@@ -1,6 +1,5 @@
 //! The room, through its door.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -187,24 +186,40 @@ fn latency_counts_into_buckets_and_has_quantiles() {
     assert_eq!((latency.counts[place], latency.counts.iter().sum::<u64>()), (50, 100));
 }
 
-async fn next(reader: &mut Subscription) -> (Topic, Value) {
+async fn next_batch(reader: &mut Subscription) -> Vec<(Topic, Value)> {
     match reader.next().await {
-        Received::Event(event) => (event.topic, serde_json::from_str(&event.json).unwrap()),
+        Received::Events(batch) => {
+            let events = batch.events().iter();
+            events.map(|event| (event.topic, serde_json::from_str(&event.json).unwrap())).collect()
+        }
         Received::Lost(count) => panic!("{count} lost"),
     }
 }
 
+/// Runs it while events are passed on.
+async fn told<T>(monitor: &Monitor, run: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = run => done,
+        () = monitor.tell() => unreachable!(),
+    }
+}
+
+fn all() -> TopicSet {
+    Topic::ALL.into_iter().collect()
+}
+
 #[tokio::test(start_paused = true)]
-async fn events_are_made_only_while_somebody_reads() {
+async fn events_are_made_only_while_somebody_reads_them() {
     let monitor = Monitor::new(limits());
     monitor.publish(Topic::Audit, || panic!("nobody reads"));
     assert!(!monitor.is_watched());
-    let mut reader = monitor.subscribe();
+    let mut reader = monitor.subscribe([Topic::Audit, Topic::Catalog].into_iter().collect());
+    monitor.publish(Topic::Server, || panic!("nobody reads that"));
     monitor.publish(Topic::Audit, || Some("{}".to_owned()));
     monitor.publish(Topic::Audit, || None);
     monitor.note_catalog(7, 40);
-    assert_eq!(next(&mut reader).await, (Topic::Audit, json!({})));
-    assert_eq!(next(&mut reader).await, (Topic::Catalog, json!({"generation": 7, "tools": 40})));
+    let expected = [(Topic::Audit, json!({})), (Topic::Catalog, json!({"generation": 7, "tools": 40}))];
+    assert_eq!(told(&monitor, next_batch(&mut reader)).await, expected);
     drop(reader);
     // A page that is loaded anew counts as one that never left.
     assert!(monitor.is_watched() && !monitor.has_readers());
@@ -212,50 +227,80 @@ async fn events_are_made_only_while_somebody_reads() {
     assert!(!monitor.is_watched());
 }
 
-#[tokio::test]
-async fn a_slow_reader_hears_how_many_events_it_missed() {
+#[tokio::test(start_paused = true)]
+async fn those_who_follow_the_same_share_a_text_and_nobody_is_woken_for_what_he_does_not_follow() {
     let monitor = Monitor::new(limits());
-    let mut reader = monitor.subscribe();
-    for _ in 0..1_100 {
-        monitor.publish(Topic::Audit, || Some("{}".to_owned()));
-    }
-    let Received::Lost(lost) = reader.next().await else { panic!("nothing was lost") };
-    let Received::Event(event) = reader.next().await else { panic!("lost more") };
-    assert_eq!((lost, event.id), (1_100 - 1_024, 1_100 - 1_024 + 1));
-    assert!(monitor.render(Exposition::Text).contains("\nmcporch_events_lost_total 76\n"));
+    let calls: TopicSet = [Topic::Call].into_iter().collect();
+    let (mut one, mut two, mut other) =
+        (monitor.subscribe(all()), monitor.subscribe(all()), monitor.subscribe(TopicSet::NONE.with(Topic::Audit)));
+    let mut late = monitor.subscribe(calls);
+    monitor.note_catalog(1, 1);
+    let received = told(&monitor, async { (one.next().await, two.next().await) }).await;
+    let (Received::Events(first), Received::Events(second)) = received else { panic!("{received:?}") };
+    let text = first.text(Form::ServerSent, |events| format!("{} events", events.len()).into());
+    assert_eq!(text, "1 events");
+    assert_eq!(second.text(Form::ServerSent, |_| panic!("made twice")).as_ptr(), text.as_ptr());
+    assert_eq!(second.text(Form::WebSocket, |_| "another".into()), "another");
+    tokio::time::timeout(Duration::from_secs(5), told(&monitor, other.next())).await.unwrap_err();
+    // Who follows other topics from now on misses nothing of those before, and hears nothing twice.
+    monitor.ended(&ended("s", "one", CallOutcome::Done, 1));
+    tokio::time::timeout(Duration::from_secs(1), monitor.tell()).await.unwrap_err();
+    late.follow(all());
+    monitor.note_catalog(2, 2);
+    let heard = told(&monitor, async { [next_batch(&mut late).await, next_batch(&mut late).await] }).await;
+    assert_eq!(heard.each_ref().map(|batch| batch[0].0), [Topic::Call, Topic::Catalog]);
+    assert_eq!(heard.each_ref().map(Vec::len), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_are_told_together_and_no_more_than_can_be_read() {
-    let monitor = Arc::new(Monitor::new(limits()));
-    monitor.ended(&ended("s", "before", CallOutcome::Done, 1));
-    let mut reader = monitor.subscribe();
-    let (teller, telling) = (monitor.clone(), monitor.clone());
-    let told = async move {
-        teller.ended(&ended("s", "one", CallOutcome::Done, 1));
-        let (topic, one) = next(&mut reader).await;
-        assert_eq!((topic, &one["tool"], &one["left_out"]), (Topic::Call, &json!("one"), &Value::Null));
-        (0..50).for_each(|_| teller.ended(&ended("s", "many", CallOutcome::Done, 1)));
-        let mut numbers = Vec::new();
-        for _ in 0..10 {
-            let (_, call) = next(&mut reader).await;
-            numbers.push((call["id"].as_str().unwrap().to_owned(), call["left_out"].as_u64()));
+async fn a_slow_reader_hears_how_many_events_it_missed() {
+    let monitor = Monitor::new(limits());
+    let mut reader = monitor.subscribe(all());
+    told(&monitor, async {
+        for n in 0..40 {
+            monitor.note_catalog(n, 0);
+            monitor.note_catalog(n, 1);
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!((numbers[0].clone(), numbers[9].clone()), (("c43".into(), Some(40)), ("c52".into(), None)));
+    })
+    .await;
+    let Received::Lost(lost) = reader.next().await else { panic!("nothing was lost") };
+    assert_eq!(lost, 16);
+    assert_eq!(next_batch(&mut reader).await[0].1["generation"], 8);
+    assert!(monitor.render(Exposition::Text).contains("\nmcporch_events_lost_total 16\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_flood_the_newest_are_told_and_the_others_counted() {
+    let monitor = Monitor::new(limits());
+    monitor.ended(&ended("s", "before", CallOutcome::Done, 1));
+    let mut reader = monitor.subscribe(all());
+    let said = |batch: &[(Topic, Value)]| -> Vec<(String, Option<u64>)> {
+        batch.iter().map(|(_, data)| (data["id"].as_str().unwrap().to_owned(), data["left_out"].as_u64())).collect()
     };
-    tokio::select! {
-        () = told => {}
-        () = telling.tell_calls() => {}
-    }
+    told(&monitor, async {
+        monitor.ended(&ended("s", "one", CallOutcome::Done, 1));
+        assert_eq!(said(&next_batch(&mut reader).await), [("c2".to_owned(), None)]);
+        (0..50).for_each(|_| monitor.ended(&ended("s", "many", CallOutcome::Done, 1)));
+        let many = said(&next_batch(&mut reader).await);
+        assert_eq!((many.len(), &many[0], &many[9]), (10, &("c43".into(), Some(40)), &("c52".into(), None)));
+        let entries: Vec<_> = (0..25).map(|n| n.to_string()).collect();
+        for _ in 0..2 {
+            monitor.publish_newest(Topic::Audit, &entries, |n| Some(format!("{{\"id\":\"{n}\"}}")));
+        }
+        let many = said(&next_batch(&mut reader).await);
+        assert_eq!((many.len(), &many[0], &many[9]), (10, &("15".into(), Some(40)), &("24".into(), None)));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_tick_has_the_last_second() {
     let monitor = Monitor::new(limits());
-    let mut reader = monitor.subscribe();
+    let mut reader = monitor.subscribe(all());
     clock::set_s(100);
     monitor.sample(&[sample("s", 0, Some(1_000))]);
-    let _first = next(&mut reader).await;
+    let _first = told(&monitor, next_batch(&mut reader)).await;
     monitor.ended(&ended("s", "t", CallOutcome::Done, 1));
     monitor.ended(&ended("s", "t", CallOutcome::ToolError, 1));
     clock::set_s(101);
@@ -264,7 +309,9 @@ async fn a_tick_has_the_last_second() {
         "at": 101_500, "calls_per_s": 2.0, "errors_per_s": 1.0, "in_flight": 0,
         "servers": {"s": {"cpu_percent": 12.34, "memory_bytes": 1000, "calls": 2, "errors": 0, "in_flight": 0, "state": "ready"}},
     });
-    assert_eq!(next(&mut reader).await, (Topic::Tick, expected));
+    let mut heard = told(&monitor, next_batch(&mut reader)).await;
+    heard.retain(|(topic, _)| *topic == Topic::Tick);
+    assert_eq!(heard, [(Topic::Tick, expected)]);
     let totals = monitor.totals();
     assert_eq!((totals.calls, totals.errors, totals.calls_per_s), (2, 1, 2.0));
 }

@@ -5,18 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Totals;
-use super::calls::CallLine;
 use super::samples::ServerSample;
-
-/// A call as an event.
-#[derive(Debug, Serialize)]
-pub(super) struct CallTold {
-    #[serde(flatten)]
-    pub(super) line: CallLine,
-    /// Calls that ended before it and are not told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) left_out: Option<u64>,
-}
 
 /// How many operations end.
 #[derive(Debug, Default)]

@@ -28,7 +28,7 @@ const LINE_CHARS_MAX: usize = 4000;
 pub(in crate::gateway) struct Batch {
     pub(super) lost: u64,
     /// The data of a `log` event, as JSON.
-    pub(super) json: Box<str>,
+    pub(in crate::gateway) json: Box<str>,
 }
 
 /// Who follows a log.

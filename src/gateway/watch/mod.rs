@@ -16,14 +16,9 @@ pub(in crate::gateway) use watcher::{Told, Watcher};
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::monitor::Monitor;
 use crate::operations::Operations;
-
-/// From one writing of events to the next for the same reader: what comes in between is written together. Many readers of every call
-/// would else cost more than the calls. A guess: nobody sees it.
-pub(in crate::gateway) const GATHERED_FOR: Duration = Duration::from_millis(200);
 
 /// All that can be watched. Cheap to share.
 #[derive(Clone)]

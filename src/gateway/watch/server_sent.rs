@@ -1,7 +1,7 @@
 //! Events as a body of `text/event-stream`: for browsers, which come back by themselves when it breaks off.
 
 use std::convert::Infallible;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,15 +11,14 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::gateway::http::Counted;
+use crate::monitor::{Form, Topic};
 
-use super::{Events, GATHERED_FOR, StillAllowed, Told, Topics, Watcher};
+use super::{Events, StillAllowed, Told, Topics, Watcher};
 
 /// What is said first: how long a browser waits before it comes back, in milliseconds. A guess: a restart of ours takes as long.
 const BEGINNING: &str = "retry: 2000\n\n";
 /// Keeps the connection from being taken for dead, and tells us when it is.
 const COMMENT: &str = ": \n\n";
-/// Events that have come already are written together, up to that many bytes.
-const TOGETHER_BYTES: usize = 16 * 1024;
 
 type Next = Pin<Box<dyn Future<Output = (Box<Watcher>, Told)> + Send + Sync>>;
 
@@ -30,14 +29,13 @@ pub(in crate::gateway) struct EventBody {
     last_id: u64,
     keep_alive: Duration,
     next_comment: Pin<Box<Sleep>>,
-    /// Over when the next events may be written.
-    quiet: Pin<Box<Sleep>>,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the reader may still hear it; `None` where he needs no key.
     allowed: Option<StillAllowed>,
     /// Its place among the streams of its reader.
     held_place: Option<Counted>,
-    waiting: String,
+    /// The beginning, until it is said.
+    beginning: &'static str,
 }
 
 impl fmt::Debug for EventBody {
@@ -63,11 +61,10 @@ impl EventBody {
             last_id: 0,
             keep_alive,
             next_comment: Box::pin(tokio::time::sleep(keep_alive)),
-            quiet: Box::pin(tokio::time::sleep(Duration::ZERO)),
             over: Box::pin(over.clone().cancelled_owned()),
             allowed,
             held_place: None,
-            waiting: BEGINNING.to_owned(),
+            beginning: BEGINNING,
         }
     }
 
@@ -77,43 +74,46 @@ impl EventBody {
         self
     }
 
-    fn write(&mut self, told: &Told) {
-        if let Told::Event(event) = told {
-            self.last_id = event.id;
+    fn written(&mut self, told: Told) -> Bytes {
+        let last_id = self.last_id;
+        match told {
+            Told::Events(batch) => {
+                self.last_id = batch.events().last().map_or(last_id, |event| event.id);
+                batch.text(Form::ServerSent, |events| {
+                    events.iter().map(|event| one(event.id, event.topic.word(), &event.json)).collect::<String>().into()
+                })
+            }
+            Told::Log(batch) => one(last_id, "log", &batch.json).into(),
+            Told::Servers(json) => one(last_id, Topic::Servers.word(), &json).into(),
+            Told::Lost(count) => one(last_id, "lost", &format!("{{\"count\":{count}}}")).into(),
         }
-        let (id, topic, data) = (self.last_id, told.topic(), told.data());
-        self.waiting.reserve(data.len() + 60);
-        // Writing into a text does not fail.
-        let _written = write!(self.waiting, "id: {id}\nevent: {topic}\ndata: {data}\n\n");
     }
 
-    /// Gathers what has come; true when there is no more.
-    fn poll_gather(&mut self, cx: &mut Context<'_>) -> bool {
+    /// What is written next; `None`: it is over.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let is_lost = self.allowed.as_mut().is_some_and(|allowed| allowed.poll_ended(cx).is_ready());
         if is_lost || self.over.as_mut().poll(cx).is_ready() {
-            return true;
+            self.next = None;
         }
-        // While it is quiet nobody asks for events, so that none wakes us.
-        let is_quiet = self.quiet.as_mut().poll(cx).is_pending();
-        while !is_quiet && self.waiting.len() < TOGETHER_BYTES {
-            let Some(waiting) = &mut self.next else { return true };
-            let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) else {
-                if !self.waiting.is_empty() {
-                    self.quiet.as_mut().reset(Instant::now() + GATHERED_FOR);
-                }
-                break;
-            };
-            self.write(&told);
+        if !self.beginning.is_empty() {
+            return Poll::Ready(Some(Bytes::from_static(std::mem::take(&mut self.beginning).as_bytes())));
+        }
+        let Some(waiting) = &mut self.next else { return Poll::Ready(None) };
+        if let Poll::Ready((watcher, told)) = waiting.as_mut().poll(cx) {
             self.next = Some(next(watcher));
+            return Poll::Ready(Some(self.written(told)));
         }
         if self.next_comment.as_mut().poll(cx).is_ready() {
-            self.waiting.push_str(COMMENT);
             self.next_comment.as_mut().reset(Instant::now() + self.keep_alive);
-            // Polled once more, so that the next time wakes us.
-            let _pending = self.next_comment.as_mut().poll(cx);
+            return Poll::Ready(Some(Bytes::from_static(COMMENT.as_bytes())));
         }
-        false
+        Poll::Pending
     }
+}
+
+/// One event.
+fn one(id: u64, topic: &str, data: &str) -> String {
+    format!("id: {id}\nevent: {topic}\ndata: {data}\n\n")
 }
 
 fn next(mut watcher: Box<Watcher>) -> Next {
@@ -128,15 +128,6 @@ impl Body for EventBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.next.is_none() {
-            return Poll::Ready(None);
-        }
-        if self.poll_gather(cx) {
-            self.next = None;
-        }
-        if !self.waiting.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.waiting).into()))));
-        }
-        if self.next.is_none() { Poll::Ready(None) } else { Poll::Pending }
+        self.poll_next(cx).map(|written| written.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{Scope, ServerName};
-use crate::monitor::Topic;
+use crate::monitor::{Topic, TopicSet};
 
 /// Logs that one reader follows at once. A guess: a wall of them.
 const LOGS_MAX: usize = 16;
@@ -13,18 +13,15 @@ const LOG: &str = "log:";
 /// Topics, and the servers whose logs are followed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::gateway) struct Topics {
-    plain: [bool; Topic::ALL.len()],
+    pub(super) plain: TopicSet,
     pub(super) logs: BTreeSet<ServerName>,
-}
-
-fn place(topic: Topic) -> usize {
-    Topic::ALL.iter().position(|known| *known == topic).unwrap_or(0)
 }
 
 impl Topics {
     /// All but logs, as far as somebody of that scope may hear of it.
     pub(in crate::gateway) fn all(scope: Scope) -> Self {
-        Self { plain: Topic::ALL.map(|topic| scope.covers(needed(topic))), logs: BTreeSet::new() }
+        let plain = Topic::ALL.into_iter().filter(|topic| scope.covers(needed(*topic))).collect();
+        Self { plain, logs: BTreeSet::new() }
     }
 
     /// The topics of these words. `is_server` knows which servers there are.
@@ -43,7 +40,7 @@ impl Topics {
                 if !scope.covers(needed) {
                     return Err(Unknown::Scope { word: word.to_owned(), needed, has: scope });
                 }
-                topics.plain[place(topic)] = true;
+                topics.plain = topics.plain.with(topic);
             } else if let Some(name) = word.strip_prefix(LOG) {
                 let server = ServerName::parse(name).ok().filter(&is_server);
                 topics.logs.insert(server.ok_or_else(|| Unknown::Server(shown(name)))?);
@@ -59,17 +56,12 @@ impl Topics {
 
     /// Whether it is among them.
     pub(in crate::gateway) fn has(&self, topic: Topic) -> bool {
-        self.plain[place(topic)]
+        self.plain.has(topic)
     }
 
     /// Whether there are none.
     pub(in crate::gateway) fn is_empty(&self) -> bool {
-        !self.plain.contains(&true) && self.logs.is_empty()
-    }
-
-    /// Whether any is no log.
-    pub(super) fn has_plain(&self) -> bool {
-        self.plain.contains(&true)
+        self.plain.is_empty() && self.logs.is_empty()
     }
 
     /// These and those.
@@ -78,7 +70,7 @@ impl Topics {
     /// [`Unknown::TooMany`].
     pub(in crate::gateway) fn and(&self, more: &Self) -> Result<Self, Unknown> {
         let mut all = self.clone();
-        all.plain.iter_mut().zip(more.plain).for_each(|(mine, more)| *mine |= more);
+        all.plain = all.plain.and(more.plain);
         all.logs.extend(more.logs.iter().cloned());
         if all.logs.len() > LOGS_MAX { Err(Unknown::TooMany) } else { Ok(all) }
     }
@@ -86,14 +78,14 @@ impl Topics {
     /// These without those.
     pub(in crate::gateway) fn without(&self, less: &Self) -> Self {
         let mut left = self.clone();
-        left.plain.iter_mut().zip(less.plain).for_each(|(mine, less)| *mine &= !less);
+        left.plain = left.plain.without(less.plain);
         left.logs.retain(|server| !less.logs.contains(server));
         left
     }
 
     /// Their words.
     pub(in crate::gateway) fn words(&self) -> Vec<String> {
-        let plain = Topic::ALL.into_iter().filter(|topic| self.has(*topic)).map(|topic| topic.word().to_owned());
+        let plain = self.plain.iter().map(|topic| topic.word().to_owned());
         plain.chain(self.logs.iter().map(|server| format!("{LOG}{server}"))).collect()
     }
 }

@@ -1,14 +1,11 @@
 //! One who watches.
 
-use std::borrow::Cow;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::monitor::{Event, Received, Subscription, Topic};
+use crate::monitor::{self, Received, Subscription, Topic};
 use crate::operations::Selection;
 
 use super::logs::{Batch, Followed};
@@ -21,35 +18,13 @@ const BATCHES_MAX: usize = 32;
 #[derive(Debug)]
 pub(in crate::gateway) enum Told {
     /// Something happened.
-    Event(Arc<Event>),
+    Events(Arc<monitor::Batch>),
     /// Lines of a log.
     Log(Arc<Batch>),
     /// All servers, anew: the data of the event.
     Servers(Box<str>),
     /// So many events were left out.
     Lost(u64),
-}
-
-impl Told {
-    /// What it is about, in one word.
-    pub(in crate::gateway) fn topic(&self) -> &'static str {
-        match self {
-            Self::Event(event) => event.topic.word(),
-            Self::Log(_) => "log",
-            Self::Servers(_) => Topic::Servers.word(),
-            Self::Lost(_) => "lost",
-        }
-    }
-
-    /// The data, one line of JSON.
-    pub(in crate::gateway) fn data(&self) -> Cow<'_, str> {
-        match self {
-            Self::Event(event) => Cow::Borrowed(&event.json),
-            Self::Log(batch) => Cow::Borrowed(&batch.json),
-            Self::Servers(json) => Cow::Borrowed(json),
-            Self::Lost(count) => Cow::Owned(format!("{{\"count\":{count}}}")),
-        }
-    }
 }
 
 /// Follows topics for one reader.
@@ -98,13 +73,13 @@ impl Watcher {
     pub(in crate::gateway) fn follow(&mut self, topics: Topics) {
         self.owes_servers |= topics.has(Topic::Servers) && !self.topics.has(Topic::Servers);
         self.topics = topics;
-        if !self.topics.has_plain() {
+        let plain = self.topics.plain;
+        if plain.is_empty() {
             self.subscription = None;
-        } else if self.subscription.is_none() {
-            self.subscription = self.events.monitor.as_ref().map(|monitor| monitor.subscribe());
-        }
-        if let Some(subscription) = &mut self.subscription {
-            subscription.follow_calls(self.topics.has(Topic::Call));
+        } else if let Some(subscription) = &mut self.subscription {
+            subscription.follow(plain);
+        } else {
+            self.subscription = self.events.monitor.as_ref().map(|monitor| monitor.subscribe(plain));
         }
         let Some(feeds) = self.events.logs.as_ref().filter(|_| !self.topics.logs.is_empty()) else {
             self.logs = None;
@@ -145,8 +120,7 @@ impl Watcher {
             };
             tokio::select! {
                 received = event => match received {
-                    Received::Event(event) if self.topics.has(event.topic) => return Told::Event(event),
-                    Received::Event(_) => {}
+                    Received::Events(batch) => return Told::Events(batch),
                     Received::Lost(count) => {
                         self.owes_servers |= self.topics.has(Topic::Servers) || self.topics.has(Topic::Server);
                         return Told::Lost(count);
@@ -154,14 +128,6 @@ impl Watcher {
                 },
                 batch = batch => self.batch = batch,
             }
-        }
-    }
-
-    /// What happened already.
-    pub(in crate::gateway) fn next_at_once(&mut self) -> Option<Told> {
-        match pin!(self.next()).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(told) => Some(told),
-            Poll::Pending => None,
         }
     }
 

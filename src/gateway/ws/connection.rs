@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::domain::{Scope, Surface};
 use crate::gateway::http::{Counted, Refusal, Service, Visitor};
 use crate::gateway::verbs::{Caller, Fault};
-use crate::gateway::watch::{GATHERED_FOR, Told, Topics, Watcher};
-use crate::monitor::Present;
+use crate::gateway::watch::{Told, Topics, Watcher};
+use crate::monitor::{Form, Present, Topic};
 use crate::operations::CallerId;
 
 use super::message::{self, Request};
@@ -51,8 +51,6 @@ pub(super) struct Connection<S> {
     next_ping: Instant,
     next_key_look: Instant,
     missed: u32,
-    /// Until then events are left where they are, so that several are written together.
-    quiet_until: Instant,
     is_draining: bool,
     goodbye_since: Option<Instant>,
     /// The goodbye was written.
@@ -104,7 +102,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             id,
             from,
             began: now,
-            quiet_until: now,
             missed: 0,
             is_draining: false,
             goodbye_since: None,
@@ -161,21 +158,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.service.front.operations.forget_caller(self.id);
     }
 
-    /// Passes events on: this one and what came with it.
-    fn tell(&mut self, told: Told) {
-        let mut next = Some(told);
-        while let Some(told) = next.take() {
-            match told {
-                Told::Lost(count) => self.outbox.note_lost(count),
-                told @ (Told::Event(_) | Told::Log(_) | Told::Servers(_)) => {
-                    self.outbox.tell(message::event(told.topic(), &told.data()));
-                }
-            }
-            if !self.outbox.is_full() {
-                next = self.watcher.as_mut().and_then(|watcher| watcher.next_at_once());
+    /// Passes events on.
+    fn tell(&self, told: Told) {
+        match told {
+            Told::Lost(count) => self.outbox.note_lost(count),
+            Told::Log(batch) => self.outbox.tell(message::event("log", &batch.json), 1),
+            Told::Servers(json) => self.outbox.tell(message::event(Topic::Servers.word(), &json), 1),
+            Told::Events(batch) => {
+                let frames = batch.text(Form::WebSocket, |events| {
+                    let frames: Vec<_> =
+                        events.iter().map(|event| message::event(event.topic.word(), &event.json)).collect();
+                    frames.concat().into()
+                });
+                self.outbox.tell(frames, batch.events().len() as u64);
             }
         }
-        self.quiet_until = Instant::now() + GATHERED_FOR;
     }
 
     async fn next(&mut self) -> Happened {
@@ -186,7 +183,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.socket.is_not_read();
         }
         let deadline = self.deadline();
-        let is_quiet = self.is_quiet();
         let Self { service, socket, outbox, requests, watcher, .. } = self;
         let told = async {
             match watcher {
@@ -199,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 true => socket.poll_end(cx).map(|()| Happened::Gone),
                 false => step(socket, outbox, reads, cx),
             }) => happened,
-            told = told, if !is_behind && !is_leaving && !is_quiet => Happened::Told(told),
+            told = told, if !is_behind && !is_leaving => Happened::Told(told),
             () = requests.ended(), if !requests.is_idle() => Happened::Ended,
             () = tokio::time::sleep_until(deadline) => Happened::Late,
             () = service.stop.cancelled(), if !self.is_draining => Happened::Stop,
@@ -212,21 +208,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.goodbye_since.is_none() && !self.outbox.is_full() && !self.requests.is_behind()
     }
 
-    /// Whether there will be events, and it is too early for them.
-    fn is_quiet(&self) -> bool {
-        self.watcher.is_some() && Instant::now() < self.quiet_until
-    }
-
     /// Until when something must have happened.
     fn deadline(&self) -> Instant {
         let settings = &self.service.limits.sockets;
         let stuck = self.socket.stuck_since().map(|since| since + settings.write_timeout);
         let leaving = self.goodbye_since.map(|since| since + LAST_WORDS);
         let unknown = self.caller.is_none().then(|| self.began + settings.auth_timeout);
-        let quiet = self.is_quiet().then_some(self.quiet_until);
         let begun = self.socket.begun_at().filter(|_| self.reads()).map(|at| at + self.service.limits.body_timeout);
         let key = self.looks_at_key().then_some(self.next_key_look);
-        [stuck, leaving, unknown, quiet, begun, key].into_iter().flatten().fold(self.next_ping, Instant::min)
+        [stuck, leaving, unknown, begun, key].into_iter().flatten().fold(self.next_ping, Instant::min)
     }
 
     /// Whether he hears of things without asking, so that nothing else makes us look whether he still may.

@@ -60,26 +60,30 @@ impl Outbox {
         }
     }
 
-    /// Takes what may get lost.
-    pub(super) fn tell(&self, frame: Bytes) {
+    /// Takes what may get lost: frames of so many events, all or none.
+    pub(super) fn tell(&self, frame: Bytes, events: u64) {
         let mut state = self.state();
         if state.is_closed {
             return;
         }
         // Once something got lost, nothing comes before the word that it did.
         if state.lost > 0 || state.bytes + frame.len() > self.bytes_max || state.frames.len() >= TOLD_MAX {
-            state.lost += 1;
+            state.lost += events;
         } else {
             state.push(frame);
         }
     }
 
-    /// So much was left out before it came here.
+    /// So many events were left out before they came here: said before what comes next, which is not lost for that.
     pub(super) fn note_lost(&self, count: u64) {
         let mut state = self.state();
-        state.lost += count;
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
+        if state.is_closed {
+            return;
+        }
+        if state.lost > 0 || state.bytes >= self.bytes_max || state.frames.len() >= TOLD_MAX {
+            state.lost += count;
+        } else {
+            state.push(lost_event(count));
         }
     }
 
@@ -160,14 +164,25 @@ mod tests {
             outbox.answer(frames::text(&[word]));
         }
         assert!(!outbox.is_full());
-        outbox.tell(frames::text(&["told: too long for it"]));
+        outbox.tell(frames::text(&["told: too long for it"]), 1);
         outbox.answer(frames::text(&["fourth answer"]));
         assert!(outbox.is_full());
-        outbox.tell(frames::text(&["x"]));
+        outbox.tell(frames::text(&["x"]), 1);
         let lost = r#"{"method":"event","params":{"topic":"lost","data":{"count":2}}}"#;
         assert_eq!(taken(&outbox), ["first", "second", "third", "fourth answer", lost]);
-        outbox.tell(frames::text(&["told"]));
+        outbox.tell(frames::text(&["told"]), 1);
         assert_eq!(taken(&outbox), ["told"]);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_got_lost_elsewhere_is_said_in_its_place() {
+        let outbox = Outbox::new(1000);
+        outbox.tell(frames::text(&["before"]), 1);
+        outbox.note_lost(990);
+        outbox.tell(frames::text(&["after"]), 1);
+        let lost = r#"{"method":"event","params":{"topic":"lost","data":{"count":990}}}"#;
+        assert_eq!(taken(&outbox), ["before", lost, "after"]);
         assert!(outbox.is_empty());
     }
 
@@ -175,7 +190,7 @@ mod tests {
     fn what_is_told_has_an_end_however_small_it_is() {
         let outbox = Outbox::new(1 << 20);
         for _ in 0..TOLD_MAX + 7 {
-            outbox.tell(frames::text(&["{}"]));
+            outbox.tell(frames::text(&["{}"]), 1);
         }
         let all = taken(&outbox);
         assert_eq!(all.len(), TOLD_MAX + 1);

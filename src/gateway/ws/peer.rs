@@ -35,7 +35,7 @@ impl Peer for Listener {
     fn tell(&self, method: &str, params: &str) {
         let Some(outbox) = self.outbox.upgrade().filter(|_| method == "notifications/message") else { return };
         let Ok(members) = Members::parse(params) else { return };
-        outbox.tell(message::meanwhile(&self.id, "log", &members.with(&[("_meta", None)])));
+        outbox.tell(message::meanwhile(&self.id, "log", &members.with(&[("_meta", None)])), 1);
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn listening(client: u64, id: &str, outbox: &Arc<Outbox>) -> (Progres
     let progress: ProgressSink = Arc::new(move |params| {
         let (Some(outbox), Ok(members)) = (outbox.upgrade(), Members::parse(params)) else { return };
         let told = members.with(&[("progressToken", None), ("_meta", None)]);
-        outbox.tell(message::meanwhile(&id, "progress", &told));
+        outbox.tell(message::meanwhile(&id, "progress", &told), 1);
     });
     (progress, behind)
 }

@@ -165,6 +165,27 @@ pub(super) fn add_others(paths: &mut Map<String, Value>) {
 }
 
 fn by_name() -> Value {
+    let result = json!({
+        "type": "object",
+        "properties": {
+            "result": {"description": "What came of it."},
+            "is_error": {"type": "boolean", "description": "There and true where the tool says that it failed."}
+        },
+        "required": ["result"]
+    });
+    let mut responses = responses(&result, false);
+    // A name that is none here is an endpoint of MCP, which answers in its own way.
+    let mcp = json!({"type": "object", "description": "Of `/mcp/direct`: an error of MCP."});
+    for status in ["400", "404", "406"] {
+        responses[status] = json!({
+            "description": "As everywhere, but for `/mcp/direct`.",
+            "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+            "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+                "application/json": {"schema": mcp}
+            }
+        });
+    }
     json!({"post": {
         "operationId": "run_by_name",
         "summary": "Runs a verb or a tool by its name, as older programs do",
@@ -186,14 +207,7 @@ fn by_name() -> Value {
             "required": false,
             "content": {"application/json": {"schema": {"type": "object"}, "example": {}}}
         },
-        "responses": responses(&json!({
-            "type": "object",
-            "properties": {
-                "result": {"description": "What came of it."},
-                "is_error": {"type": "boolean", "description": "There and true where the tool says that it failed."}
-            },
-            "required": ["result"]
-        }), false)
+        "responses": responses
     }})
 }
 

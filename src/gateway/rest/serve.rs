@@ -26,6 +26,9 @@ use super::request_id::{self, REQUEST_ID};
 use super::routes::{self, Entry};
 use super::socket;
 
+/// Larger answers are tagged beside the thread that everybody shares. A guess: a tenth of a millisecond.
+const TAGGED_AT_ONCE_BYTES: usize = 128 * 1024;
+
 /// How a request came, for those who answer it.
 #[derive(Clone)]
 pub(in crate::gateway) struct Came {
@@ -121,7 +124,8 @@ pub(super) async fn verb(entries: Arc<[Entry]>, request: Request) -> Response {
     };
     // Boxed, so that what every connection holds stays small.
     match Box::pin(run(entry, request)).await {
-        Ok((answer, headers)) => given(answer, entry.is_get(), &headers, is_head),
+        Ok((answer, headers)) if entry.is_get() => looked_at(answer.into_string(), headers, is_head).await,
+        Ok((answer, _)) => done(answer),
         Err(fault) => Problem(fault).into_response(),
     }
 }
@@ -175,7 +179,7 @@ pub(super) async fn named(request: Request) -> Response {
         return not_allowed("POST, OPTIONS");
     }
     match Box::pin(run_named(request)).await {
-        Ok(answer) => given(answer, false, &HeaderMap::new(), false),
+        Ok(answer) => done(answer),
         Err(fault) => Problem(fault).into_response(),
     }
 }
@@ -218,15 +222,21 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// What a verb gave.
-fn given(answer: RawJson, is_look: bool, headers: &HeaderMap, is_head: bool) -> Response {
-    if is_look {
-        return tagged(answer.into_string(), headers, is_head);
-    }
+/// What a verb did.
+fn done(answer: RawJson) -> Response {
     let mut response = Response::new(Body::from(answer.into_string()));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// What a verb looked at, which may be large.
+async fn looked_at(text: String, headers: HeaderMap, is_head: bool) -> Response {
+    if text.len() <= TAGGED_AT_ONCE_BYTES {
+        return tagged(text, &headers, is_head);
+    }
+    let made = tokio::task::spawn_blocking(move || tagged(text, &headers, is_head)).await;
+    made.unwrap_or_else(|_| Problem(Fault::new(FaultKind::Internal, "the answer could not be made")).into_response())
 }
 
 /// JSON that was looked at. It has a tag, by which a client that has it already is spared the rest.

@@ -14,12 +14,15 @@ use crate::operations::{Advice, FetchOutput, LargeResult, RouteInfo, StepsOutput
 #[derive(JsonSchema)]
 pub(super) struct CallToolResult {
     /// Blocks of text, pictures, sounds or resources.
+    #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Vec<Map<String, Value>>>,
     /// The same as data.
     #[serde(rename = "structuredContent")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     structured_content: Option<Value>,
     /// Whether the tool says that it failed.
     #[serde(rename = "isError")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     is_error: Option<bool>,
     /// More of it.
     #[serde(flatten)]
@@ -55,8 +58,10 @@ pub(super) struct Done {
     /// `done`, or `failed` where the server answered with an error of its protocol.
     outcome: DoneOutcome,
     /// The tool's own answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<CallToolResult>,
     /// What went wrong, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// Which tool ran, and why that one.
     route: RouteInfo,
@@ -83,5 +88,6 @@ pub(super) struct Fetched {
     /// What it is, what is left, and how to get that.
     note: String,
     /// A block of content in the place of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
     block: Option<Map<String, Value>>,
 }

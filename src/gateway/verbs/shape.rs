@@ -95,6 +95,8 @@ impl Shape {
             } else if let ValidationErrorKind::Required { property } = fault.kind() {
                 let name = property.as_str().unwrap_or_default();
                 errors.push(Wrong { place: format!("{place}/{name}"), what: "is missing".to_owned() });
+            } else if let Some(words) = words_of(self.member(place.trim_start_matches('/'))) {
+                errors.push(Wrong { place, what: format!("write one of {}", words.join(", ")) });
             } else {
                 // The value itself is the caller's, and may be long.
                 errors.push(Wrong { place, what: fault.masked_with("this").to_string() });
@@ -115,6 +117,20 @@ impl Shape {
         });
         Wrong { place: format!("{place}/{shown}"), what: format!("is not known; {help}") }
     }
+}
+
+/// The words of which a member is one; `None` where it may be anything else.
+fn words_of(schema: &Value) -> Option<Vec<String>> {
+    let word = |value: &Value| value.as_str().map(|word| format!("`{word}`"));
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        return words.iter().filter(|value| !value.is_null()).map(word).collect();
+    }
+    if let Some(only) = schema.get("const") {
+        return word(only).map(|only| vec![only]);
+    }
+    let ways = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array())?;
+    let ways = ways.iter().filter(|way| way.get("type").and_then(Value::as_str) != Some("null"));
+    ways.map(words_of).collect::<Option<Vec<_>>>().map(|all| all.concat())
 }
 
 fn kind_of(schema: &Value) -> MemberKind {

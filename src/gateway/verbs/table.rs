@@ -252,7 +252,7 @@ static ALL: [Verb; 28] = [
     verb!("call_detail", Operator, "calls", inputs::OneCall => CallDetail, watch::call_detail,
         "All that is kept of one call, without what looks like a secret")
     .at(&[Path::get("/calls/{id}")]),
-    verb!("history", Viewer, "calls", inputs::History => Measured, watch::history,
+    verb!(raw "history", Viewer, "calls", inputs::History => Measured, watch::history,
         "What servers used and did over a time")
     .at(&[Path::get("/history")]),
     verb!("audit", Operator, "calls", inputs::Audit => watch::AuditOutput, watch::audit,

@@ -8,10 +8,10 @@ use tokio::sync::Semaphore;
 
 use crate::audit::{self, Entry};
 use crate::domain::error_chain;
-use crate::monitor::{CallDetail, CallFilter, CallPage, Latency, Measured, Monitor};
+use crate::monitor::{CallDetail, CallFilter, CallPage, Latency, Monitor};
 
 use super::inputs::{Audit, Calls, History, LatencyOf, OneCall, PAGE_LEN};
-use super::{Asked, Fault, FaultKind, Verbs};
+use super::{Asked, Fault, FaultKind, RawJson, Verbs};
 
 /// Who reads the audit log at once: the rest of the few blocking threads is for routing, which needs them too.
 static READING: Semaphore = Semaphore::const_new(2);
@@ -31,17 +31,20 @@ fn monitor(verbs: &Verbs) -> Result<&Arc<Monitor>, Fault> {
     verbs.monitor.as_ref().ok_or_else(off)
 }
 
-pub(super) async fn history(verbs: &Verbs, _: Asked<'_>, input: History) -> Result<Measured, Fault> {
+pub(super) async fn history(verbs: &Verbs, _: Asked<'_>, input: History) -> Result<RawJson, Fault> {
     let monitor = monitor(verbs)?;
     if let Some(server) = &input.server {
         // One that is not there is no empty picture.
         verbs.operations.look_at_server(server)?;
     }
     let measured = monitor.history(input.range.unwrap_or_default(), input.server.as_deref()).await;
-    measured.ok_or_else(|| {
+    let measured = measured.ok_or_else(|| {
         let what = "the file of samples does not answer: too many look at once, or the disk is slow";
         Fault { retry_after_s: Some(5), ..Fault::new(FaultKind::Unavailable, what) }
-    })
+    })?;
+    // A week of many servers is megabytes of numbers, and others want their turn meanwhile.
+    let written = tokio::task::spawn_blocking(move || RawJson::of(&measured)).await;
+    written.unwrap_or_else(|_| Err(Fault::new(FaultKind::Internal, "the history could not be written down")))
 }
 
 pub(super) async fn calls(verbs: &Verbs, _: Asked<'_>, input: Calls) -> Result<CallPage, Fault> {

@@ -81,8 +81,9 @@ fn settings_in_force(config: &Config) -> SettingsOutput {
     let about = abouts();
     let line = |setting: &config::SettingValue| {
         let value = redactor().redact(&setting.value).into_owned();
+        let value = serde_json::from_str(&value).unwrap_or_else(|_| Value::from(value));
         SettingLine {
-            value: serde_json::from_str(&value).unwrap_or_else(|_| Value::from(value)),
+            value: without_secrets(&setting.key, value),
             origin: setting.origin.clone(),
             about: about.get(&setting.key).cloned().unwrap_or_default(),
             key: setting.key.clone(),
@@ -90,6 +91,38 @@ fn settings_in_force(config: &Config) -> SettingsOutput {
     };
     let files = config.registry_files.iter().map(|file| file.display().to_string()).collect();
     SettingsOutput { settings: config.values.iter().map(line).collect(), files }
+}
+
+/// The value of a setting without what is secret in it by its nature, whether or not it was written as a reference.
+fn without_secrets(key: &str, value: Value) -> Value {
+    let hide: fn(&str) -> String = match key {
+        "alerts.smtp_password" | "alerts.webhook_secret" => |text| hidden(text).to_owned(),
+        "alerts.webhook_headers" => |text| match text.split_once(':') {
+            Some((name, value)) => format!("{name}: {}", hidden(value.trim())),
+            None => hidden(text).to_owned(),
+        },
+        // Who knows the path of a web hook may send to it.
+        "alerts.webhook_urls" => |text| match url::Url::parse(text) {
+            Ok(url) if url.path() == "/" && url.query().is_none() => text.to_owned(),
+            Ok(url) => format!("{}://{}/{HIDDEN}", url.scheme(), url.host_str().unwrap_or_default()),
+            Err(_) => hidden(text).to_owned(),
+        },
+        _ => return value,
+    };
+    match value {
+        Value::String(text) => Value::from(hide(&text)),
+        Value::Array(texts) => texts.iter().map(|text| text.as_str().map_or(Value::Null, |text| hide(text).into())).collect(),
+        other => other,
+    }
+}
+
+/// In the place of what is not shown.
+const HIDDEN: &str = "‹hidden›";
+
+/// Nothing is hidden of nothing, and of a reference.
+fn hidden(text: &str) -> &str {
+    let is_reference = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains('$'));
+    if text.is_empty() || is_reference { text } else { HIDDEN }
 }
 
 /// What each setting is for, by `section.key`, as the schema of the settings file says it.
@@ -121,4 +154,28 @@ fn memory_bytes() -> Option<u64> {
     }
     #[cfg(not(target_os = "linux"))]
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::without_secrets;
+
+    fn check(key: &str, value: Value, expected: Value) {
+        assert_eq!(without_secrets(key, value), expected);
+    }
+
+    #[test]
+    fn secrets_of_alerts_are_shown_as_references_alone() {
+        check("alerts.smtp_password", json!("hunter2"), json!("‹hidden›"));
+        check("alerts.smtp_password", json!("${SMTP_PASSWORD}"), json!("${SMTP_PASSWORD}"));
+        check("alerts.webhook_secret", json!(""), json!(""));
+        check("alerts.webhook_secret", json!("${A}tail${B}"), json!("‹hidden›"));
+        let headers = json!(["Authorization: Bearer abc", "X-Key: ${KEY}", "odd"]);
+        check("alerts.webhook_headers", headers, json!(["Authorization: ‹hidden›", "X-Key: ${KEY}", "‹hidden›"]));
+        let urls = json!(["https://hooks.example.com/services/T0/abc", "https://example.com", "${HOOK}"]);
+        check("alerts.webhook_urls", urls, json!(["https://hooks.example.com/‹hidden›", "https://example.com", "${HOOK}"]));
+        check("http.listen", json!("127.0.0.1:8080"), json!("127.0.0.1:8080"));
+    }
 }

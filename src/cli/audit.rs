@@ -35,7 +35,7 @@ enum AuditCommand {
 }
 
 pub(super) async fn audit(global: &Global, args: AuditArgs) -> anyhow::Result<Exit> {
-    let folder = prepare::configuration(global)?.home.audit();
+    let folder = prepare::settings(global)?.home.audit();
     let is_json = global.json;
     tokio::task::spawn_blocking(move || match args.command {
         Some(AuditCommand::Verify) => verify(&folder, is_json),

@@ -96,7 +96,7 @@ impl Listed {
 }
 
 pub(super) async fn keys(global: &Global, command: KeysCommand) -> anyhow::Result<Exit> {
-    let config = prepare::configuration(global)?;
+    let config = prepare::settings(global)?;
     let file = KeyFile::at(config.home.keys());
     let is_json = global.json;
     let audit = config.settings.audit.enabled.then(|| audit_options(&config));

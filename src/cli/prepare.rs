@@ -1,7 +1,7 @@
 //! What commands have in common: read the configuration, build the rooms, get to know servers that were never listed.
 
 use crate::app::App;
-use crate::config::{self, Config, ProcessEnv};
+use crate::config::{self, Config, Fault, ProcessEnv};
 use crate::telemetry;
 
 use super::Global;
@@ -10,11 +10,23 @@ use super::progress::Bars;
 
 /// Reads the configuration and starts logging. Warnings go to stderr.
 pub(super) fn configuration(global: &Global) -> anyhow::Result<Config> {
+    configured(global, |_| true)
+}
+
+/// The same for a command that has nothing to do with servers: what is odd in their registry is left to the others.
+pub(super) fn settings(global: &Global) -> anyhow::Result<Config> {
+    configured(global, |fault| {
+        // The settings file, or words for the environment and the command line.
+        fault.file.extension().is_none_or(|extension| extension == "toml")
+    })
+}
+
+fn configured(global: &Global, is_told: impl Fn(&Fault) -> bool) -> anyhow::Result<Config> {
     let config = config::load(&global.request(), &ProcessEnv)?;
     let level = if global.verbose { None } else { Some("error") };
     telemetry::start(&config.settings.log, level, &config.home.logs())?;
     let mut stderr = Out::stderr();
-    for fault in config.faults() {
+    for fault in config.faults().filter(|fault| is_told(fault)) {
         stderr.warning(&fault.to_string());
     }
     Ok(config)

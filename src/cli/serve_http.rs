@@ -106,5 +106,7 @@ fn tell(listening: &Listening, profiles: &[String], is_json: bool) {
     let mut also = vec!["/direct".to_owned()];
     also.extend(profiles.iter().map(|name| format!("/p/{name}")));
     also.push("/s/SERVER".to_owned());
-    Out::stderr().line(&format!("mcporch serves {} (also {})", bases.join(" and "), also.join(", ")));
+    let mut stderr = Out::stderr();
+    stderr.line(&format!("mcporch serves {} (there also {})", bases.join(" and "), also.join(", ")));
+    stderr.line(&format!("the dashboard is at {}/, the REST API at /api/v1, figures at /metrics", base.trim_end_matches("/mcp")));
 }

@@ -75,7 +75,7 @@ fn reason_text(reason: &Reason) -> String {
         Reason::NamedExactly => "the request names it".to_owned(),
         Reason::WordsInName(words) => format!("in its name: {}", words.join(", ")),
         Reason::WordsInServer(words) => format!("in its server's name: {}", words.join(", ")),
-        Reason::WordsInHints(words) => format!("in the registry's hints: {}", words.join(", ")),
+        Reason::WordsInHints(words) => format!("in the hints for its server: {}", words.join(", ")),
         Reason::WordsInDescription(words) => format!("in its description: {}", words.join(", ")),
         Reason::MeaningClose => "close in meaning".to_owned(),
         Reason::ParametersFit => "the parameters fit".to_owned(),

@@ -555,7 +555,7 @@ fn route_info(chosen: &Chosen, attempts: u32, started: Instant) -> RouteInfo {
 /// One line for each decision; neither the request nor the parameters nor the answer are in it. A call by name is no
 /// decision of ours, and there may be thousands a second, so it is told at debug only.
 fn log(output: &ExecuteOutput, started: Instant) {
-    let duration_ms = || started.elapsed().as_secs_f64() * 1e3;
+    let duration_ms = || (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
     match output {
         ExecuteOutput::Done(_, route) if route.is_named => tracing::debug!(
             tool.key = format!("{}.{}", route.server, route.tool),

@@ -299,12 +299,16 @@ impl Access {
     }
 }
 
-/// The key in the headers. What proxies want to know (`Basic`) is not for us.
+/// The key in the headers: also where it stands without `Bearer`, or behind another word, so that nobody who shows a key is taken for
+/// one who shows none. What proxies want to know (`Basic`) is not for us.
 pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
-    let (scheme, key) = shown.split_once(' ').unwrap_or((shown, ""));
-    Ok(scheme.eq_ignore_ascii_case("bearer").then(|| key.trim()))
+    let Some((scheme, key)) = shown.split_once(' ') else {
+        return Ok(Some(if shown.eq_ignore_ascii_case("bearer") { "" } else { shown }));
+    };
+    let key = key.trim();
+    Ok((scheme.eq_ignore_ascii_case("bearer") || keys::is_key(key)).then_some(key))
 }
 
 fn is(headers: &HeaderMap, name: &HeaderName, value: &str) -> bool {

@@ -150,6 +150,11 @@ async fn a_key_is_needed_from_other_machines_and_where_it_is_asked_for() {
     check(&doors, Some(&ann), true, "ann viewer");
     check(&doors, Some(&ann), false, "ann viewer");
     check(&doors, Some(&ann.replace("Bearer", "bearer")), false, "ann viewer");
+    // Who shows a key in another way is not taken for somebody without one.
+    check(&doors, Some(&ann.replace("Bearer ", "")), true, "ann viewer");
+    check(&doors, Some(&ann.replace("Bearer", "Basic")), true, "ann viewer");
+    check(&doors, Some(&old.replace("Bearer ", "")), true, "key-expired");
+    check(&doors, Some("mo_no_no"), true, "key-unknown");
     check(&doors, Some(&old), false, "key-expired");
     doors.access.asks_always = true;
     check(&doors, None, true, "key-needed");

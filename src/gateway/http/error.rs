@@ -26,7 +26,10 @@ pub enum Error {
     #[error("the API keys cannot be read")]
     Ring(#[source] keys::Error),
     /// The address cannot be had.
-    #[error("http.listen: {address} cannot be listened on")]
+    #[error(
+        "{address} cannot be listened on; something else may be there already: try another port (--http HOST:PORT, port 0 takes any that \
+         is free; `dashboard --port`; http.listen)"
+    )]
     Bind {
         /// Which.
         address: SocketAddr,

@@ -74,11 +74,13 @@ impl Refusal {
                 "a page of another site may not call it (Sec-Fetch-Site); open the page itself".to_owned()
             }
             Self::NoKey => {
-                "a key is needed, behind a proxy on this machine too: send it as `Authorization: Bearer KEY` (`mcporch keys \
-                 create` makes one)"
+                "a key is needed: others have to show one, so has everybody where http.require_key is \"always\", and what a proxy on \
+                 this machine passes on counts as others'; send it as `Authorization: Bearer KEY` (`mcporch keys create NAME` makes one)"
                     .to_owned()
             }
-            Self::Key => "this key is not known; it may have been revoked".to_owned(),
+            Self::Key => "this key is not known; it may have been revoked (`mcporch keys list` shows those that are good, `mcporch keys create NAME` \
+                 makes another)"
+                    .to_owned(),
             Self::Expired => "this key has expired; ask for a new one".to_owned(),
             Self::Scope { needed, has } => format!("this needs a key of scope {needed}, and yours is of scope {has}"),
             Self::TooMany(wait) => format!(

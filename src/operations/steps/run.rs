@@ -59,7 +59,7 @@ impl Operations {
         let done = output.steps.iter().filter(|step| step.state == StepState::Done).count();
         tracing::info!(
             outcome = ?output.outcome, steps = output.steps.len(), done,
-            duration_ms = started.elapsed().as_secs_f64() * 1e3, "executed in steps"
+            duration_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0, "executed in steps"
         );
         Ok(output)
     }

@@ -89,17 +89,17 @@ def main():
     parser = argparse.ArgumentParser(prog="surfaces_load.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("mcporch", metavar="BIN")
     parser.add_argument("--seconds", type=float, default=4, help="length of one turn")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each; 0 measures no calls")
     parser.add_argument("--sockets", type=int, default=SOCKETS)
     parser.add_argument("--streams", type=int, default=STREAMS)
-    parser.add_argument("--only", default="", help="only checks whose name contains this")
+    parser.add_argument("--only", default="", help="only the part whose name contains this: memory at rest, speed, many connections")
     parser.add_argument("--cache", default=gateway.default_cache(), help="where things are installed")
     asked = parser.parse_args()
     mcporch = gateway.binary(asked.mcporch)
     units = gateway.installed(asked.cache, "surfaces")
     work = pathlib.Path(tempfile.mkdtemp(prefix="mcporch-load-"))
     servers = {"bench": gateway.demo(mcporch, "bench")}
-    verdicts = Verdicts(asked.only)
+    verdicts = Verdicts("")
     print(f"load of this machine: {pathlib.Path('/proc/loadavg').read_text().split()[0]}")
     for name, run in [("memory at rest", rest), ("speed", speed), ("many connections", crowd)]:
         if asked.only not in name:
@@ -227,11 +227,11 @@ def attached(serving, sockets, streams, topics):
 
 
 def settled(serving):
-    """Memory, once it has stopped to grow."""
-    last = serving.memory_kib()
+    """Private memory, once it has stopped to grow; pages of the program come and go by themselves."""
+    last = serving.memory_kib("RssAnon")
     for _ in range(20):
         time.sleep(0.5)
-        now = serving.memory_kib()
+        now = serving.memory_kib("RssAnon")
         if abs(now - last) < 50:
             return now
         last = now
@@ -252,7 +252,8 @@ def crowd(verdicts, serving, units, work, asked):
     ]:
         rows.append(one_crowd(verdicts, serving, name, sockets, streams, topics))
     gateway.print_table(["open connections", "count", "KiB before", "KiB with them", "KiB each"], rows)
-    beside(verdicts, serving, units, work, asked, case)
+    if asked.rounds > 0:
+        beside(verdicts, serving, units, work, asked, case)
 
 
 def one_crowd(verdicts, serving, name, sockets, streams, topics):

@@ -30,7 +30,7 @@ class Events:
         own = {"Host": f"{parts.hostname}:{parts.port}", "Accept": "text/event-stream"} | (headers or {})
         lines = [f"GET /api/v1/events{query} HTTP/1.1", *[f"{name}: {value}" for name, value in own.items()]]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        self.rest, self.text, self.comments = b"", b"", 0
+        self.rest, self.text, self.comments, self.is_over = b"", b"", 0, False
         while b"\r\n\r\n" not in self.rest:
             more = self.socket.recv(4096)
             if not more:
@@ -55,6 +55,8 @@ class Events:
             if not found or len(rest) < int(size, 16) + 2:
                 return
             count = int(size, 16)
+            # The last chunk; the connection may well stay open for another request.
+            self.is_over |= count == 0
             self.text, self.rest = self.text + rest[:count], rest[count + 2 :]
 
     def events(self, seconds=ANSWER_S_MAX):
@@ -69,7 +71,7 @@ class Events:
                 else:
                     self.comments += 1
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.is_over:
                 return
             self.socket.settimeout(left)
             try:

@@ -111,7 +111,9 @@ fn without_secrets(key: &str, value: Value) -> Value {
     };
     match value {
         Value::String(text) => Value::from(hide(&text)),
-        Value::Array(texts) => texts.iter().map(|text| text.as_str().map_or(Value::Null, |text| hide(text).into())).collect(),
+        Value::Array(texts) => {
+            texts.iter().map(|text| text.as_str().map_or(Value::Null, |text| hide(text).into())).collect()
+        }
         other => other,
     }
 }
@@ -121,7 +123,8 @@ const HIDDEN: &str = "‹hidden›";
 
 /// Nothing is hidden of nothing, and of a reference.
 fn hidden(text: &str) -> &str {
-    let is_reference = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains('$'));
+    let is_reference =
+        text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains('$'));
     if text.is_empty() || is_reference { text } else { HIDDEN }
 }
 
@@ -175,7 +178,11 @@ mod tests {
         let headers = json!(["Authorization: Bearer abc", "X-Key: ${KEY}", "odd"]);
         check("alerts.webhook_headers", headers, json!(["Authorization: ‹hidden›", "X-Key: ${KEY}", "‹hidden›"]));
         let urls = json!(["https://hooks.example.com/services/T0/abc", "https://example.com", "${HOOK}"]);
-        check("alerts.webhook_urls", urls, json!(["https://hooks.example.com/‹hidden›", "https://example.com", "${HOOK}"]));
+        check(
+            "alerts.webhook_urls",
+            urls,
+            json!(["https://hooks.example.com/‹hidden›", "https://example.com", "${HOOK}"]),
+        );
         check("http.listen", json!("127.0.0.1:8080"), json!("127.0.0.1:8080"));
     }
 }

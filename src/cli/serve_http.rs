@@ -108,5 +108,8 @@ fn tell(listening: &Listening, profiles: &[String], is_json: bool) {
     also.push("/s/SERVER".to_owned());
     let mut stderr = Out::stderr();
     stderr.line(&format!("mcporch serves {} (there also {})", bases.join(" and "), also.join(", ")));
-    stderr.line(&format!("the dashboard is at {}/, the REST API at /api/v1, figures at /metrics", base.trim_end_matches("/mcp")));
+    stderr.line(&format!(
+        "the dashboard is at {}/, the REST API at /api/v1, figures at /metrics",
+        base.trim_end_matches("/mcp")
+    ));
 }

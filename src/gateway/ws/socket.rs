@@ -14,6 +14,10 @@ use super::outbox::Outbox;
 /// Bytes that are read at once, into the stack.
 const READ_BYTES: usize = 16 * 1024;
 
+/// Of one who goes on sending after our goodbye so much is read and thrown away: the rest of a message that was too long, mostly. Then
+/// he is cut off.
+const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// What reading comes to.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -43,6 +47,8 @@ pub(super) struct Socket<S> {
     begun_at: Option<Instant>,
     /// Nothing more is written.
     is_shut: bool,
+    /// Thrown away since.
+    drained: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -58,6 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             stuck_since: None,
             begun_at: None,
             is_shut: false,
+            drained: 0,
         }
     }
 
@@ -192,7 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         loop {
             let mut buffer = ReadBuf::uninit(&mut bytes);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
+                Ok(()) if !buffer.filled().is_empty() && self.drained < DRAINED_BYTES_MAX => {
+                    self.drained += buffer.filled().len();
+                }
                 Ok(()) | Err(_) => return Poll::Ready(()),
             }
         }

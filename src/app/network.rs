@@ -114,7 +114,7 @@ fn without_secrets(key: &str, value: Value) -> Value {
         Value::Array(texts) => {
             texts.iter().map(|text| text.as_str().map_or(Value::Null, |text| hide(text).into())).collect()
         }
-        other => other,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => other,
     }
 }
 

@@ -431,11 +431,12 @@ pub(super) async fn pause() {
 }
 
 /// An object with how many events before it were left out, where any were.
-fn with_left_out(mut json: String, left_out: u64) -> String {
-    if left_out > 0 && json.ends_with('}') {
-        json.pop();
-        json += if json.ends_with('{') { "" } else { "," };
-        json += &format!("\"left_out\":{left_out}}}");
+fn with_left_out(json: String, left_out: u64) -> String {
+    match json.strip_suffix('}') {
+        Some(open) if left_out > 0 => {
+            let comma = if open.ends_with('{') { "" } else { "," };
+            format!("{open}{comma}\"left_out\":{left_out}}}")
+        }
+        _ => json,
     }
-    json
 }

@@ -1,7 +1,8 @@
 //! The person's browser.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -26,17 +27,8 @@ pub fn open_browser(url: &Url) -> bool {
     let mut command = Command::new(program);
     command.args(args).arg(url.as_str()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else { return false };
-    // One that finds no browser says so at once; one that found it may stay as long as that is open.
-    let began = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) if began.elapsed() < ENDS_WITHIN => std::thread::sleep(ENDS_WITHIN / 20),
-            Ok(None) | Err(_) => {
-                // Somebody has to hear that it ends.
-                std::thread::spawn(move || child.wait());
-                return true;
-            }
-        }
-    }
+    // One that finds no browser says so at once; one that found it may stay as long as that is open, and must not be left a zombie.
+    let (said, heard) = mpsc::channel();
+    std::thread::spawn(move || said.send(child.wait()));
+    heard.recv_timeout(ENDS_WITHIN).map_or(true, |ended| ended.is_ok_and(|status| status.success()))
 }

@@ -87,7 +87,7 @@ export function openStream(path: string, onEvent: (name: string, data: unknown) 
     link.value = { kind: 'paused' };
   };
   const onShow = (event: PageTransitionEvent) => {
-    if (event.persisted && current === null) start();
+    if (event.persisted && !document.hidden && current === null) start();
   };
 
   document.addEventListener('visibilitychange', onVisibility);

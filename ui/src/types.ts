@@ -133,6 +133,8 @@ export interface AuditEntry {
   outcome: string;
   ms?: number | null;
   details?: unknown;
+  /** Of an event: entries before it that were not told. */
+  left_out?: number;
 }
 
 export type Series = Record<'cpu_percent' | 'memory_bytes' | 'calls' | 'errors' | 'in_flight', (number | null)[]>;

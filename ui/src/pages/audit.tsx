@@ -27,7 +27,9 @@ export function Audit() {
     () =>
       listen('audit', (entry) => {
         const isWanted = (wanted.action === '' || entry.action === wanted.action) && (wanted.who === '' || entry.who === wanted.who);
-        if (isWanted) setFresh((old) => old + 1);
+        // Of those that were left out before it nobody knows whether they are wanted.
+        const others = wanted.action === '' && wanted.who === '' ? (entry.left_out ?? 0) : 0;
+        if (isWanted) setFresh((old) => old + 1 + others);
       }),
     [wanted],
   );

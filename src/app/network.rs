@@ -96,14 +96,13 @@ fn settings_in_force(config: &Config) -> SettingsOutput {
 /// The value of a setting without what is secret in it by its nature, whether or not it was written as a reference.
 fn without_secrets(key: &str, value: Value) -> Value {
     let hide: fn(&str) -> String = match key {
-        "alerts.smtp_password" | "alerts.webhook_secret" => |text| hidden(text).to_owned(),
+        "alerts.smtp_password" | "alerts.webhook_secret" | "alerts.webhook_body" => |text| hidden(text).to_owned(),
         "alerts.webhook_headers" => |text| match text.split_once(':') {
             Some((name, value)) => format!("{name}: {}", hidden(value.trim())),
             None => hidden(text).to_owned(),
         },
         // Who knows the path of a web hook may send to it.
         "alerts.webhook_urls" => |text| match url::Url::parse(text) {
-            Ok(url) if url.path() == "/" && url.query().is_none() => text.to_owned(),
             Ok(url) => format!("{}://{}/{HIDDEN}", url.scheme(), url.host_str().unwrap_or_default()),
             Err(_) => hidden(text).to_owned(),
         },
@@ -123,8 +122,8 @@ const HIDDEN: &str = "‹hidden›";
 
 /// Nothing is hidden of nothing, and of a reference.
 fn hidden(text: &str) -> &str {
-    let is_reference =
-        text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains('$'));
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let is_reference = name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
     if text.is_empty() || is_reference { text } else { HIDDEN }
 }
 
@@ -174,14 +173,17 @@ mod tests {
         check("alerts.smtp_password", json!("hunter2"), json!("‹hidden›"));
         check("alerts.smtp_password", json!("${SMTP_PASSWORD}"), json!("${SMTP_PASSWORD}"));
         check("alerts.webhook_secret", json!(""), json!(""));
-        check("alerts.webhook_secret", json!("${A}tail${B}"), json!("‹hidden›"));
+        for no_reference in ["${A}tail${B}", "${A}secret}", "${X:-hunter2}"] {
+            check("alerts.webhook_secret", json!(no_reference), json!("‹hidden›"));
+        }
+        check("alerts.webhook_body", json!("{\"token\": \"abc\"}"), json!("‹hidden›"));
         let headers = json!(["Authorization: Bearer abc", "X-Key: ${KEY}", "odd"]);
         check("alerts.webhook_headers", headers, json!(["Authorization: ‹hidden›", "X-Key: ${KEY}", "‹hidden›"]));
-        let urls = json!(["https://hooks.example.com/services/T0/abc", "https://example.com", "${HOOK}"]);
+        let urls = json!(["https://hooks.example.com/services/T0/abc", "https://user:word@example.com", "${HOOK}"]);
         check(
             "alerts.webhook_urls",
             urls,
-            json!(["https://hooks.example.com/‹hidden›", "https://example.com", "${HOOK}"]),
+            json!(["https://hooks.example.com/‹hidden›", "https://example.com/‹hidden›", "${HOOK}"]),
         );
         check("http.listen", json!("127.0.0.1:8080"), json!("127.0.0.1:8080"));
     }

@@ -126,7 +126,7 @@ impl Rest {
     }
 }
 
-/// What readers were told last. Empty while there are none.
+/// What was seen last, so that a change is told also to one who has only just come.
 #[derive(Default)]
 struct Seen {
     states: HashMap<ServerName, (ServerState, Option<u32>, u64)>,
@@ -135,10 +135,6 @@ struct Seen {
 impl Seen {
     /// Tells which servers changed their state, or that there are others.
     fn tell(&mut self, monitor: &Monitor, servers: &[ServerStatus]) {
-        if !monitor.has_readers() {
-            self.states.clear();
-            return;
-        }
         let is_first = self.states.is_empty();
         let same_names =
             self.states.len() == servers.len() && servers.iter().all(|server| self.states.contains_key(&server.server));

@@ -76,7 +76,8 @@ pub(super) async fn dashboard(global: &Global, args: DashboardArgs, is_alone: bo
     let is_json = global.json;
     let prepare = move |config: &mut Config| {
         args.apply(config);
-        move |listening: Listening| args.show(&listening, is_json)
+        // What opens a page may take a moment, in which it is served already.
+        move |listening: Listening| drop(std::thread::spawn(move || args.show(&listening, is_json)))
     };
     serve_http::serve_with(global, is_alone, prepare).await
 }

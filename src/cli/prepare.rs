@@ -16,8 +16,8 @@ pub(super) fn configuration(global: &Global) -> anyhow::Result<Config> {
 /// The same for a command that has nothing to do with servers: what is odd in their registry is left to the others.
 pub(super) fn settings(global: &Global) -> anyhow::Result<Config> {
     configured(global, |fault| {
-        // The settings file, or words for the environment and the command line.
-        fault.file.extension().is_none_or(|extension| extension == "toml")
+        // A registry is JSON, whatever the settings file is called.
+        fault.file.extension().is_none_or(|extension| extension != "json")
     })
 }
 

@@ -21,8 +21,8 @@ const BATCHES_MAX: usize = 32;
 /// Of events of the busiest topics that came within a moment so many of the newest are told, and the others counted. A guess: 40 a
 /// second are more than anybody reads.
 const TOLD_MAX: usize = 10;
-/// The same for all other topics: a hundred servers that start at once are told.
-const RARE_TOLD_MAX: usize = 300;
+/// The same for servers: a hundred that start at once are told.
+const SERVERS_TOLD_MAX: usize = 300;
 /// How long after the last reader left somebody counts as watching: a page that is loaded anew comes back sooner.
 const WATCHED_FOR: Duration = Duration::from_secs(30);
 
@@ -70,8 +70,15 @@ impl Topic {
     pub(super) fn told_max(self) -> usize {
         match self {
             Self::Call | Self::Audit => TOLD_MAX,
-            Self::Tick | Self::Servers | Self::Server | Self::Catalog => RARE_TOLD_MAX,
+            Self::Server => SERVERS_TOLD_MAX,
+            // Each says all that those before it said.
+            Self::Tick | Self::Servers | Self::Catalog => 1,
         }
+    }
+
+    /// Whether it matters how many are not told.
+    fn is_counted(self) -> bool {
+        matches!(self, Self::Call | Self::Audit | Self::Server)
     }
 
     fn bit(self) -> u8 {
@@ -179,6 +186,12 @@ impl Batch {
     fn end(&self) -> u64 {
         self.before + self.events.len() as u64
     }
+
+    /// What is left of it for somebody who follows these topics alone.
+    fn only(&self, topics: TopicSet) -> Option<Arc<Self>> {
+        let events: Vec<_> = self.events.iter().filter(|event| topics.has(event.topic)).cloned().collect();
+        (!events.is_empty()).then(|| Arc::new(Self { before: self.before, events, texts: Default::default() }))
+    }
 }
 
 /// What a reader gets.
@@ -204,7 +217,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Follows these topics from now on, and no others. What was told of those before is still given.
+    /// Follows these topics from now on, and no others. What was told of them before and not heard yet is still given.
     pub fn follow(&mut self, topics: TopicSet) {
         if topics == self.topics {
             return;
@@ -222,13 +235,18 @@ impl Subscription {
         let (receiver, heard) = state.join(topics);
         self.receiver = Some(receiver);
         (self.topics, self.heard) = (topics, heard);
+        let kept = |received| match received {
+            Received::Events(batch) => batch.only(topics).map(Received::Events),
+            lost @ Received::Lost(_) => Some(lost),
+        };
+        self.owed = std::mem::take(&mut self.owed).into_iter().filter_map(kept).collect();
         bus.look_who_reads(&mut state);
     }
 
     fn take(&mut self, batch: Arc<Batch>) {
         let lost = batch.before - self.heard;
         if lost > 0 {
-            self.bus.lost.fetch_add(lost, Ordering::Relaxed);
+            self.bus.note_lost(lost);
             self.owed.push_back(Received::Lost(lost));
         }
         self.heard = batch.end();
@@ -364,13 +382,17 @@ impl Bus {
         }
         let Some(json) = make() else { return };
         let mut state = self.state();
+        // The last reader may have left meanwhile.
+        if !self.wanted().has(topic) {
+            return;
+        }
         let place = topic as usize;
         if state.counts[place].0 >= topic.told_max() {
             let oldest = state.waiting.iter().position(|waiting| waiting.topic == topic);
             if let Some(oldest) = oldest {
                 state.waiting.remove(oldest);
             }
-            state.counts[place].1 += 1;
+            state.counts[place].1 += u64::from(topic.is_counted());
         } else {
             state.counts[place].0 += 1;
         }
@@ -381,8 +403,9 @@ impl Bus {
 
     /// Counts events that are left out before the next one of that topic.
     pub(super) fn leave_out(&self, topic: Topic, count: u64) {
-        if count > 0 && self.wanted().has(topic) {
-            self.state().counts[topic as usize].1 += count;
+        let mut state = self.state();
+        if self.wanted().has(topic) {
+            state.counts[topic as usize].1 += count;
         }
     }
 
@@ -408,6 +431,10 @@ impl Bus {
             // Nobody may be left by now.
             let _nobody = group.sender.send(Arc::new(batch));
         }
+    }
+
+    pub(super) fn note_lost(&self, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn lost(&self) -> u64 {

@@ -153,8 +153,15 @@ impl Monitor {
     /// Tells of several things at once, oldest first: of the newest, where they are more than are told in a moment.
     pub fn publish_newest<T>(&self, topic: Topic, all: &[T], make: impl Fn(&T) -> Option<String>) {
         let newest = &all[all.len().saturating_sub(topic.told_max())..];
-        self.bus.leave_out(topic, (all.len() - newest.len()) as u64);
+        if newest.len() < all.len() {
+            self.bus.leave_out(topic, (all.len() - newest.len()) as u64);
+        }
         newest.iter().for_each(|one| self.bus.publish(topic, || make(one)));
+    }
+
+    /// So many events were given to a reader who could not be told of them.
+    pub fn note_lost(&self, count: u64) {
+        self.bus.note_lost(count);
     }
 
     /// Whether somebody reads events.
@@ -297,8 +304,11 @@ impl Monitor {
             let kept = self.kept();
             (kept.after(self.told.load(Ordering::Relaxed), Topic::Call.told_max()), kept.last())
         };
-        let ended = last - self.told.swap(last, Ordering::Relaxed).min(last);
-        self.bus.leave_out(Topic::Call, ended.saturating_sub(lines.len() as u64));
+        let ended = last - self.told.fetch_max(last, Ordering::Relaxed).min(last);
+        let left_out = ended.saturating_sub(lines.len() as u64);
+        if left_out > 0 {
+            self.bus.leave_out(Topic::Call, left_out);
+        }
         for line in lines {
             self.bus.publish(Topic::Call, || serde_json::to_string(&line).ok());
         }
@@ -339,7 +349,7 @@ impl Observer for Monitor {
         };
         if !self.bus.wanted().has(Topic::Call) {
             // Whoever comes later finds it in the list of calls.
-            self.told.store(last, Ordering::Relaxed);
+            self.told.fetch_max(last, Ordering::Relaxed);
         } else if !self.has_new_calls.swap(true, Ordering::Relaxed) {
             self.bus.news.notify_one();
         }

@@ -250,6 +250,12 @@ async fn those_who_follow_the_same_share_a_text_and_nobody_is_woken_for_what_he_
     let heard = told(&monitor, async { [next_batch(&mut late).await, next_batch(&mut late).await] }).await;
     assert_eq!(heard.each_ref().map(|batch| batch[0].0), [Topic::Call, Topic::Catalog]);
     assert_eq!(heard.each_ref().map(Vec::len), [1, 1]);
+    // And nothing of what he follows no more.
+    monitor.ended(&ended("s", "two", CallOutcome::Done, 1));
+    monitor.publish(Topic::Server, || Some("{}".to_owned()));
+    tokio::time::timeout(Duration::from_secs(1), monitor.tell()).await.unwrap_err();
+    late.follow(TopicSet::NONE.with(Topic::Server));
+    assert_eq!(told(&monitor, next_batch(&mut late)).await, [(Topic::Server, json!({}))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,6 +264,7 @@ async fn a_slow_reader_hears_how_many_events_it_missed() {
     let mut reader = monitor.subscribe(all());
     told(&monitor, async {
         for n in 0..40 {
+            monitor.publish(Topic::Server, || Some(format!("{{\"n\":{n}}}")));
             monitor.note_catalog(n, 0);
             monitor.note_catalog(n, 1);
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -266,7 +273,9 @@ async fn a_slow_reader_hears_how_many_events_it_missed() {
     .await;
     let Received::Lost(lost) = reader.next().await else { panic!("nothing was lost") };
     assert_eq!(lost, 16);
-    assert_eq!(next_batch(&mut reader).await[0].1["generation"], 8);
+    // Of what the last one says all of, that is told alone.
+    let expected = [(Topic::Server, json!({"n": 8})), (Topic::Catalog, json!({"generation": 8, "tools": 1}))];
+    assert_eq!(next_batch(&mut reader).await, expected);
     assert!(monitor.render(Exposition::Text).contains("\nmcporch_events_lost_total 16\n"));
 }
 

@@ -304,6 +304,9 @@ impl Access {
 pub(in crate::gateway) fn shown_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let shown = shown.to_str().map_err(|_| Refusal::Key)?.trim();
+    if shown.is_empty() {
+        return Ok(None);
+    }
     let Some((scheme, key)) = shown.split_once(' ') else {
         return Ok(Some(if shown.eq_ignore_ascii_case("bearer") { "" } else { shown }));
     };

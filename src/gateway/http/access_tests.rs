@@ -155,6 +155,7 @@ async fn a_key_is_needed_from_other_machines_and_where_it_is_asked_for() {
     check(&doors, Some(&ann.replace("Bearer", "Basic")), true, "ann viewer");
     check(&doors, Some(&old.replace("Bearer ", "")), true, "key-expired");
     check(&doors, Some("mo_no_no"), true, "key-unknown");
+    check(&doors, Some(" "), true, "http admin");
     check(&doors, Some(&old), false, "key-expired");
     doors.access.asks_always = true;
     check(&doors, None, true, "key-needed");

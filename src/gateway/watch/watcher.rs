@@ -97,6 +97,11 @@ impl Watcher {
         }
     }
 
+    /// Something was lost on the way to him: he is to be told again how all servers are, if he wants to know of them.
+    pub(in crate::gateway) fn catch_up(&mut self) {
+        self.owes_servers |= self.topics.has(Topic::Servers) || self.topics.has(Topic::Server);
+    }
+
     /// What happens next of what is followed. Never ends.
     ///
     /// Cancel safe.
@@ -122,7 +127,7 @@ impl Watcher {
                 received = event => match received {
                     Received::Events(batch) => return Told::Events(batch),
                     Received::Lost(count) => {
-                        self.owes_servers |= self.topics.has(Topic::Servers) || self.topics.has(Topic::Server);
+                        self.catch_up();
                         return Told::Lost(count);
                     }
                 },

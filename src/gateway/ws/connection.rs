@@ -51,6 +51,8 @@ pub(super) struct Connection<S> {
     next_ping: Instant,
     next_key_look: Instant,
     missed: u32,
+    /// Something he was to be told was left out, and he has not been told how all servers are since.
+    owes_servers: bool,
     is_draining: bool,
     goodbye_since: Option<Instant>,
     /// The goodbye was written.
@@ -103,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             from,
             began: now,
             missed: 0,
+            owes_servers: false,
             is_draining: false,
             goodbye_since: None,
             is_over: false,
@@ -142,6 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Happened::Read(Read::Fault(fault)) => self.leave(fault.code, fault.what),
                 Happened::Read(Read::Gone) | Happened::Gone => break,
                 Happened::Written if self.goodbye_since.is_some() => self.is_over = true,
+                Happened::Written if std::mem::take(&mut self.owes_servers) => {
+                    if let Some(watcher) = &mut self.watcher {
+                        watcher.catch_up();
+                    }
+                }
                 Happened::Written => {}
                 Happened::Told(told) => self.tell(told),
                 Happened::Ended => {}
@@ -159,18 +167,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Passes events on.
-    fn tell(&self, told: Told) {
-        match told {
-            Told::Lost(count) => self.outbox.note_lost(count),
-            Told::Log(batch) => self.outbox.tell(message::event("log", &batch.json), 1),
-            Told::Servers(json) => self.outbox.tell(message::event(Topic::Servers.word(), &json), 1),
+    fn tell(&mut self, told: Told) {
+        let (frames, events) = match told {
+            Told::Lost(count) => return self.outbox.note_lost(count),
+            Told::Log(batch) => (message::event("log", &batch.json), 1),
+            Told::Servers(json) => (message::event(Topic::Servers.word(), &json), 1),
             Told::Events(batch) => {
                 let frames = batch.text(Form::WebSocket, |events| {
                     let frames: Vec<_> =
                         events.iter().map(|event| message::event(event.topic.word(), &event.json)).collect();
                     frames.concat().into()
                 });
-                self.outbox.tell(frames, batch.events().len() as u64);
+                (frames, batch.events().len() as u64)
+            }
+        };
+        if !self.outbox.tell(frames, events) {
+            self.owes_servers = true;
+            if let Some(monitor) = &self.service.events.monitor {
+                monitor.note_lost(events);
             }
         }
     }

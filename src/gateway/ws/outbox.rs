@@ -35,6 +35,10 @@ impl State {
     fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -60,18 +64,23 @@ impl Outbox {
         }
     }
 
-    /// Takes what may get lost: frames of so many events, all or none.
-    pub(super) fn tell(&self, frame: Bytes, events: u64) {
+    /// Takes what may get lost: frames of so many events, all or none. One may be longer than there is room when nothing else waits.
+    /// False when it was left out.
+    pub(super) fn tell(&self, frame: Bytes, events: u64) -> bool {
         let mut state = self.state();
         if state.is_closed {
-            return;
+            return true;
         }
+        let has_room =
+            state.frames.is_empty() || (state.bytes + frame.len() <= self.bytes_max && state.frames.len() < TOLD_MAX);
         // Once something got lost, nothing comes before the word that it did.
-        if state.lost > 0 || state.bytes + frame.len() > self.bytes_max || state.frames.len() >= TOLD_MAX {
-            state.lost += events;
-        } else {
+        if state.lost == 0 && has_room {
             state.push(frame);
+            return true;
         }
+        state.lost += events;
+        state.wake();
+        false
     }
 
     /// So many events were left out before they came here: said before what comes next, which is not lost for that.

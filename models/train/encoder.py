@@ -1,7 +1,6 @@
 """The sentence encoder in torch: BERT with mean pooling, for training on processors. Padding is not computed, attention aside."""
 
 import importlib.util
-import json
 import pathlib
 import re
 
@@ -83,18 +82,18 @@ class Encoder(torch.nn.Module):
         return F.normalize(sums / lens[:, None], dim=1)
 
     @torch.inference_mode()
-    def encode(self, texts, tokens_max=TOKENS_MAX, together=4096, made=[]):
-        """Vectors of many texts, as numpy."""
-        made = made or [tokenizer()]
-        made[0].enable_truncation(tokens_max)
-        numbers = [one.ids for one in made[0].encode_batch(list(texts))]
+    def encode(self, texts, tokens_max=TOKENS_MAX, together=4096):
+        """Vectors of many texts, as numpy; so many tokens are computed at once."""
+        tokens = tokenizer()
+        tokens.enable_truncation(tokens_max)
+        numbers = [one.ids for one in tokens.encode_batch(list(texts))]
         order = sorted(range(len(numbers)), key=lambda i: len(numbers[i]))
         out = np.zeros((len(numbers), self.w("embeddings.LayerNorm.bias").shape[0]), np.float32)
         start = 0
         while start < len(order):
-            end, tokens = start, 0
-            while end < len(order) and (end == start or tokens + len(numbers[order[end]]) <= together):
-                tokens += len(numbers[order[end]])
+            end, count = start, 0
+            while end < len(order) and (end == start or count + len(numbers[order[end]]) <= together):
+                count += len(numbers[order[end]])
                 end += 1
             out[order[start:end]] = self.forward([numbers[i] for i in order[start:end]]).numpy()
             start = end

@@ -19,7 +19,7 @@ import torch
 import data
 import texts
 from encoder import Encoder, averaged, base_folder, read_weights
-from train_router import Words
+from train_router import Words, standard
 
 
 def figures(scores, groups):
@@ -30,10 +30,6 @@ def figures(scores, groups):
     gain = sum(1 / math.log2(i + 2) for i in sorted(set(first)) if i < 10)
     ideal = sum(1 / math.log2(i + 2) for i in range(min(10, len({tuple(group) for group in groups}))))
     return min(first) == 0, np.mean([i < 5 for i in first]), min(1.0, gain / ideal)
-
-
-def standard(scores):
-    return (scores - scores.mean(1, keepdims=True)) / np.maximum(scores.std(1, keepdims=True), 1e-9)
 
 
 def measured(encoder, one):

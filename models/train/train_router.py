@@ -62,7 +62,8 @@ class Words:
 
 
 def standard(scores):
-    return (scores - scores.mean()) / max(float(scores.std()), 1e-9)
+    """Each row with mean 0 and deviation 1."""
+    return (scores - scores.mean(-1, keepdims=True)) / np.maximum(scores.std(-1, keepdims=True), 1e-9)
 
 
 class Source:

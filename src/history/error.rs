@@ -35,6 +35,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Another process is opening it, and takes long.
+    #[error("history {path} is being opened by another process", path = .path.display())]
+    Held {
+        /// The file.
+        path: PathBuf,
+    },
     /// There are more writes waiting than are let wait.
     #[error("the history has too much to write (history.queue_len); nothing was noted, try again")]
     Full,
@@ -69,7 +75,7 @@ impl Error {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-        matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
+        matches!(self, Self::Held { .. }) || matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
     }
 
     fn code(&self) -> Option<rusqlite::ErrorCode> {
@@ -77,6 +83,7 @@ impl Error {
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
             Self::Newer { .. }
             | Self::File { .. }
+            | Self::Held { .. }
             | Self::Full
             | Self::Late { .. }
             | Self::Closed

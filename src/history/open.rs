@@ -15,7 +15,7 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/001_routes_feedback_lesso
 /// The number of the layout that this version makes, and the latest that it reads.
 pub const LAYOUT: i64 = MIGRATIONS.len() as i64;
 
-/// How often a lock that another process holds is looked at: setting a file aside takes milliseconds.
+/// How often a lock that another process holds is looked at: opening takes milliseconds.
 const LOOK_AT_LOCK_EVERY: Duration = Duration::from_millis(10);
 
 /// The open file, owned by one thread. Its calls block.
@@ -33,15 +33,11 @@ impl Store {
     /// this process keeps its history in memory.
     ///
     /// # Errors
-    /// When another process holds it, for longer than the busy time-out: it can be tried again.
+    /// When another process opens it or writes to it, each for longer than the busy time-out: it can be tried again.
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         let store = |connection, is_kept, warnings| Self { connection, path: path.to_owned(), is_kept, warnings };
-        let opened = match open_file(path, busy_timeout) {
-            Err(fault) if fault.is_damage() => open_damaged(path, busy_timeout, &mut warnings),
-            opened => opened,
-        };
-        let fault = match opened {
+        let fault = match open_alone(path, busy_timeout, &mut warnings) {
             Ok(connection) => return Ok(store(connection, true, warnings)),
             Err(fault) if fault.is_busy() => return Err(fault),
             Err(fault) => fault,
@@ -116,7 +112,7 @@ impl Store {
 }
 
 fn open_file(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
-    own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    drop(own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?);
     let connection = Connection::open(path).map_err(|source| sqlite(path, "opening", source))?;
     let connection = prepare(connection, path, busy_timeout)?;
     // A file that cannot be written is no use: better to know it now than when somebody is to be told that it was noted.
@@ -127,24 +123,22 @@ fn open_file(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
 }
 
 /// Makes the file, and keeps others from reading it. SQLite gives its companions the rights of the file itself.
-fn own_file(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
+fn own_file(path: &Path) -> std::io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
+    // Read, too: Windows locks no file that is only appended to.
+    options.create(true).append(true).read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        let file = options.mode(0o600).open(path)?;
+        use std::os::unix::fs::PermissionsExt;
         let metadata = file.metadata()?;
         if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
     }
-    #[cfg(not(unix))]
-    drop(options.open(path)?);
-    Ok(())
+    Ok(file)
 }
 
 fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
@@ -178,12 +172,12 @@ fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> R
     Ok(connection)
 }
 
-/// Opens what was found damaged. Two processes may find it so at once: only the holder of a lock sets a file aside, and only
-/// after it has looked again, else the second would set aside what the first has begun.
-fn open_damaged(path: &Path, busy_timeout: Duration, warnings: &mut Vec<String>) -> Result<Connection, Error> {
+/// Opens it while no other process opens it, or sets aside what is damaged. A file that is moved while another opens it is the
+/// worst of both to that one: the old file with the new one's write-ahead log.
+fn open_alone(path: &Path, busy_timeout: Duration, warnings: &mut Vec<String>) -> Result<Connection, Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
     // Ends with the file's closing, so also with this process.
-    let _lock = lock(path, busy_timeout).map_err(file)?;
+    let _lock = lock(path, busy_timeout)?;
     let fault = match open_file(path, busy_timeout) {
         Err(fault) if fault.is_damage() => fault,
         opened => return opened,
@@ -198,20 +192,26 @@ fn open_damaged(path: &Path, busy_timeout: Duration, warnings: &mut Vec<String>)
     open_file(path, busy_timeout)
 }
 
-/// The lock of those who set a damaged file aside. Its file stays: deleting it would be a race of its own.
-fn lock(path: &Path, patience: Duration) -> std::io::Result<fs::File> {
+/// The lock of those who open; nothing where the file system has no locks. Its file stays: deleting it would be a race of its own.
+fn lock(path: &Path, patience: Duration) -> Result<Option<fs::File>, Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(file)?;
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
-    let lock = fs::OpenOptions::new().create(true).append(true).open(path.with_file_name(name))?;
+    let lock = own_file(&path.with_file_name(name)).map_err(file)?;
     let mut left = patience;
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(lock),
+            Ok(()) => return Ok(Some(lock)),
             Err(fs::TryLockError::WouldBlock) if !left.is_zero() => {
                 std::thread::park_timeout(LOOK_AT_LOCK_EVERY);
                 left = left.saturating_sub(LOOK_AT_LOCK_EVERY);
             }
-            Err(fault) => return Err(fault.into()),
+            Err(fs::TryLockError::WouldBlock) => return Err(Error::Held { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(fault)) if fault.kind() == std::io::ErrorKind::Unsupported => return Ok(None),
+            Err(fs::TryLockError::Error(fault)) => return Err(file(fault)),
         }
     }
 }

@@ -387,8 +387,19 @@ async fn a_thread_that_is_stuck_holds_up_neither_questions_nor_the_end() {
 }
 
 #[test]
+fn a_file_that_another_process_is_opening_is_busy_not_unusable() {
+    let (_folder, path) = file();
+    drop(Store::open(&path, Duration::ZERO).unwrap());
+    let lock = fs::File::open(path.with_file_name("history.db.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(Store::open(&path, Duration::ZERO).is_err_and(|fault| fault.is_busy()));
+    drop(lock);
+    assert!(Store::open(&path, Duration::ZERO).unwrap().is_kept);
+}
+
+#[test]
 fn of_many_processes_that_find_a_file_damaged_one_sets_it_aside() {
-    for _ in 0..10 {
+    for _ in 0..40 {
         let (_folder, path) = file();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, [0x5a; 20_000]).unwrap();

@@ -18,7 +18,7 @@ fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode");
     group.sample_size(20);
     for path in Path::ALL {
-        let Some(encoder) = Builtin::with_path(path) else { continue };
+        let Some(encoder) = Builtin::new().with_path(path) else { continue };
         group.throughput(Throughput::Elements(1));
         group.bench_function(format!("short request/{path:?}"), |bench| {
             bench.iter(|| encoder.embed(TextKind::Query, black_box(&[REQUEST])));

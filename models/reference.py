@@ -1,11 +1,14 @@
-"""The float model, as the measure of the built-in encoder: reads texts (JSON strings, one a line), writes vectors.
+"""The float models, as the measure of the built-in encoders: reads texts (JSON strings, one a line), writes vectors.
 
     python models/reference.py < texts.jsonl                    one JSON array of 384 numbers a line
-    python models/reference.py --pack OUT < texts.jsonl         tests/data/reference_vectors.bin: i16, ×32767
+    python models/reference.py --pack OUT < texts.jsonl         tests/data/all-minilm-l6-v2.vectors.bin: i16, ×32767
+    python models/reference.py --pack OUT --tuned RUN... --share S < texts.jsonl
+                                                                tests/data/router-v1.vectors.bin, with the arguments of pack.py
 
 Plain NumPy in double precision, over the weights and the tokenizer of the package that pack.py reads.
 """
 
+import argparse
 import json
 import pathlib
 import sys
@@ -13,7 +16,7 @@ import sys
 import numpy as np
 from tokenizers import Tokenizer
 
-from pack import HEADS, HIDDEN, LAYERS, TOKENS_MAX, model_folder, read_tensors
+from pack import HEADS, HIDDEN, LAYERS, TOKENS_MAX, averaged, model_folder, read_tensors
 
 
 def erf(x):
@@ -24,8 +27,8 @@ def erf(x):
 
 
 class Model:
-    def __init__(self):
-        self.w = {name: value.astype(np.float64) for name, value in read_tensors().items() if value.dtype.kind == "f"}
+    def __init__(self, tensors):
+        self.w = {name: value.astype(np.float64) for name, value in tensors.items() if value.dtype.kind == "f"}
         self.tokenizer = Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
         self.tokenizer.enable_truncation(TOKENS_MAX)
         self.tokenizer.no_padding()
@@ -66,10 +69,15 @@ class Model:
 
 
 def main():
-    model = Model()
+    parser = argparse.ArgumentParser(prog="reference.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pack", type=pathlib.Path)
+    parser.add_argument("--tuned", type=pathlib.Path, nargs="+")
+    parser.add_argument("--share", type=float, default=0.7)
+    asked = parser.parse_args()
+    model = Model(averaged(asked.tuned, asked.share) if asked.tuned else read_tensors())
     vectors = np.stack([model.embed(json.loads(line)) for line in sys.stdin if line.strip()])
-    if sys.argv[1:2] == ["--pack"]:
-        pathlib.Path(sys.argv[2]).write_bytes(np.round(vectors * 32767).astype("<i2").tobytes())
+    if asked.pack:
+        asked.pack.write_bytes(np.round(vectors * 32767).astype("<i2").tobytes())
     else:
         for vector in vectors:
             print(json.dumps([round(float(number), 7) for number in vector]))

@@ -3,6 +3,8 @@
 Sets lie in folders as bench/dev has them: tools.jsonl, queries.jsonl and, for some, negatives.jsonl. Of every set a third of the servers (or,
 where a set has few, of the tools) is held back: neither these tools nor any request for them is trained on, and a tool of the catalogue
 with the same description isn't either. Which ones is decided by a hash of their names, so that it is the same everywhere.
+
+  data.py SETS OUT      writes what is held back as sets of their own, for `mcporch eval`: what the ranking is fitted and measured with
 """
 
 import collections
@@ -11,6 +13,8 @@ import json
 import pathlib
 import random
 import re
+import shutil
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 HELD_BACK = 0.3
@@ -76,14 +80,20 @@ def alternatives(queries):
     return root
 
 
-def cut(name, tools, queries):
-    """(what is trained on, what is for checking, the keys that are held back)"""
+def cut_queries(name, tools, queries):
+    """(requests to train on, requests for checking, the keys that are held back)"""
     root = alternatives(queries)
     word = (lambda key: key[0]) if name in BY_SERVER else (lambda key: "/".join(root(key)))
     held = {key for key in map(key_of, tools) if is_held_back(name, word(key))}
     golds = [{key_of(one) for one in query["gold"]} for query in queries]
     train = [query for query, gold in zip(queries, golds) if not gold & held]
     check = [query for query, gold in zip(queries, golds) if (gold & held if name in STORIES else gold <= held)]
+    return train, check, held
+
+
+def cut(name, tools, queries):
+    """(what is trained on, what is for checking, the keys that are held back)"""
+    train, check, held = cut_queries(name, tools, queries)
     if len(train) > QUERIES_MAX:
         train = random.Random(1).sample(train, QUERIES_MAX)
     if len(check) > CHECKED_MAX:
@@ -140,3 +150,21 @@ def known_tools(folder):
                 tool, *sentences = line.rstrip("\n").split("\t")
                 found[path.stem, tool] = sentences
     return found
+
+
+def write_held_back(folder, out):
+    """Each set with all its tools and the requests that were held back; those that nothing serves were never trained on."""
+    for name in set_names(folder):
+        (out / name).mkdir(parents=True, exist_ok=True)
+        _, check, _ = cut_queries(name, read_lines(folder / name / "tools.jsonl"), read_lines(folder / name / "queries.jsonl"))
+        (out / name / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in check))
+        for file in ("tools.jsonl", "servers.jsonl", "negatives.jsonl"):
+            if (folder / name / file).exists():
+                shutil.copyfile(folder / name / file, out / name / file)
+        print(f"{name}: {len(check)} requests")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    write_held_back(*map(pathlib.Path, sys.argv[1:]))

@@ -109,3 +109,10 @@ def averaged(base, tuned, share):
         name: ((1 - share) * base[name].float() + share * value).contiguous() if value.is_floating_point() else value
         for name, value in tuned.items()
     }
+
+
+def mean_of(runs):
+    """The mean of the weights of several runs."""
+    return {
+        name: torch.stack([run[name].float() for run in runs]).mean(0) if value.is_floating_point() else value for name, value in runs[0].items()
+    }

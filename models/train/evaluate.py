@@ -18,7 +18,7 @@ import torch
 
 import data
 import texts
-from encoder import Encoder, averaged, base_folder, read_weights
+from encoder import Encoder, averaged, base_folder, mean_of, read_weights
 from train_router import Words, standard
 
 
@@ -32,13 +32,13 @@ def figures(scores, groups):
     return min(first) == 0, np.mean([i < 5 for i in first]), min(1.0, gain / ideal)
 
 
-def measured(encoder, one):
+def measured(encoder, one, words):
     tools = encoder.encode([texts.whole(tool) for tool in one.tools]) + encoder.encode([texts.placed(tool) for tool in one.tools])
     tools /= np.linalg.norm(tools, axis=1, keepdims=True)
     meaning = encoder.encode([request for request, _ in one.requests]) @ tools.T
     by_words = Words(one.tools)
     said = np.stack([by_words.scores(request) for request, _ in one.requests])
-    fused = 0.3 * standard(said) + 0.7 * standard(meaning)
+    fused = words * standard(said) + (1 - words) * standard(meaning)
     rows = lambda scores: [100 * float(x) for x in np.mean([figures(row, groups) for row, (_, groups) in zip(scores.astype(float), one.requests)], 0)]
     return rows(meaning) + rows(fused)
 
@@ -48,6 +48,8 @@ def main():
     parser.add_argument("models", nargs="+")
     parser.add_argument("--sets", type=pathlib.Path, required=True)
     parser.add_argument("--share", type=float, action="append", help="of the tuned weights; .5 where none is given")
+    parser.add_argument("--words", type=float, default=0.3, help="share of the words in the fusion")
+    parser.add_argument("--shipped", type=float, metavar="SHARE", help="also the mean of all models, with this share of it, under the name `shipped`")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
@@ -57,17 +59,19 @@ def main():
     checks = [one for one in checks if one.requests]
     out = {}
     print("| model | set | requests | alone P@1 / R@5 / nDCG | with words P@1 / R@5 / nDCG |\n| --- | --- | ---: | ---: | ---: |")
-    for model in asked.models:
-        for share in [0.0] if model == "base" else asked.share or [0.5]:
-            name = model if model == "base" else f"{pathlib.Path(model).parent.name} {share}"
-            encoder = Encoder(base if model == "base" else averaged(base, read_weights(model), share))
-            found = {one.name: measured(encoder, one) for one in checks}
-            found["mean"] = list(np.mean(list(found.values()), 0))
-            out[name] = found
-            count = {one.name: len(one.requests) for one in checks}
-            for of, row in found.items():
-                shown = ["{:.1f} / {:.1f} / {:.1f}".format(*part) for part in (row[:3], row[3:])]
-                print(f"| {name} | {of} | {count.get(of, '')} | {shown[0]} | {shown[1]} |", flush=True)
+    tuned = [model for model in asked.models if model != "base"]
+    wanted = [("base", [], 0.0)] if "base" in asked.models else []
+    wanted += [(f"{pathlib.Path(model).parent.name} {share}", [model], share) for model in tuned for share in asked.share or [0.5]]
+    wanted += [("shipped", tuned, asked.shipped)] if asked.shipped else []
+    for name, of_runs, share in wanted:
+        encoder = Encoder(averaged(base, mean_of([read_weights(model) for model in of_runs]), share) if of_runs else base)
+        found = {one.name: measured(encoder, one, asked.words) for one in checks}
+        found["mean"] = list(np.mean(list(found.values()), 0))
+        out[name] = found
+        count = {one.name: len(one.requests) for one in checks}
+        for of, row in found.items():
+            shown = ["{:.1f} / {:.1f} / {:.1f}".format(*part) for part in (row[:3], row[3:])]
+            print(f"| {name} | {of} | {count.get(of, '')} | {shown[0]} | {shown[1]} |", flush=True)
     if asked.json:
         asked.json.write_text(json.dumps(out, indent=1) + "\n")
 

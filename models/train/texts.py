@@ -16,7 +16,7 @@ def spaced(name):
 
 
 def server_words(server):
-    return re.sub(r"\s+", " ", re.sub(r"\b(mcp|server)\b", "", spaced(server), flags=re.I)).strip()
+    return " ".join(word for word in spaced(server).split() if word.lower() not in ("mcp", "server"))
 
 
 def first_sentence(text):
@@ -24,11 +24,11 @@ def first_sentence(text):
 
 
 def whole(tool):
-    return f"{spaced(tool['name'])}: {tool['description'].strip()}"
+    return f"{spaced(tool['name'])}: {tool['description'].strip()}".removesuffix(": ")
 
 
 def placed(tool):
-    return f"{server_words(tool['server'])} {spaced(tool['name'])}: {first_sentence(tool['description'])}".strip()
+    return f"{server_words(tool['server'])} {spaced(tool['name'])}: {first_sentence(tool['description'])}".strip().removesuffix(":")
 
 
 def words(text):

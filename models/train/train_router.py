@@ -88,6 +88,7 @@ class Source:
                 best = np.argsort(-scores)[: count + 4]
                 rivals += [int(i) for i in best if not is_same[i] and int(i) not in right][:count]
             self.requests.append((request, groups, right, list(dict.fromkeys(rivals))))
+        self.asked_for = len(self.requests)
 
     def pairs(self, rng, asked):
         """One pass: (source, request, the right one, all right ones, its rival or None, a text of its own or None)."""
@@ -105,7 +106,7 @@ class Ruled:
 
     def __init__(self, tools, asked):
         seen = set()
-        self.name, self.tools, self.count = "rules", [], asked.by_rule
+        self.name, self.tools, self.asked_for = "rules", [], asked.by_rule
         for tool in tools:
             said = data.plain(tool["description"])
             if len(tool["description"]) > 30 and said not in seen and not data.JUNK.search(tool["description"]):
@@ -122,7 +123,7 @@ class Ruled:
     def pairs(self, rng, asked):
         out = []
         for i in rng.sample(range(len(self.tools)), len(self.tools)):
-            if len(out) == self.count:
+            if len(out) == self.asked_for:
                 break
             made = texts.by_rule(self.tools[i], self.rarity, rng)
             if made:
@@ -250,7 +251,7 @@ def main():
     encoder, tokens = Encoder(read_weights(base_folder() / "model.safetensors")), tokenizer()
     made = sources(asked, encoder)
     for source in made:
-        print(f"{source.name}: {len(source.tools)} tools, {len(getattr(source, 'requests', [])) or source.count} requests", flush=True)
+        print(f"{source.name}: {len(source.tools)} tools, {source.asked_for} requests", flush=True)
     print(f"prepared in {time.time() - began:.0f} s", flush=True)
     for name in ("embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"):
         encoder.w(name).requires_grad_(False)  # Too few requests to move 30,000 words.
@@ -291,7 +292,8 @@ def main():
             log.flush()
             print(told, flush=True)
     save_file(encoder.state(), str(asked.out / "tuned.safetensors"))
-    run = {name: str(value) for name, value in vars(asked).items() if name not in ("sets", "tools", "out")} | {"seconds": round(time.time() - began)}
+    run = {name: str(value) for name, value in vars(asked).items() if name not in ("sets", "tools", "out")}
+    run |= {"seconds": round(time.time() - began), "requests": {source.name: source.asked_for for source in made}}
     (asked.out / "run.json").write_text(json.dumps(run, indent=1) + "\n")
 
 

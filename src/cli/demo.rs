@@ -39,7 +39,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ("count the words of this text", r#"{"text": "Well begun is half done"}"#),
     ("turn this CSV table into JSON", r#"{"csv": "name,age\nAnna,31\nBen,28\n"}"#),
     ("calculate 12 times 7 plus 3", r#"{"expression": "12 * 7 + 3"}"#),
-    ("which day of the week was the moon landing", r#"{"date": "1969-07-20"}"#),
+    ("on which day of the week did the moon landing fall", r#"{"date": "1969-07-20"}"#),
     ("save this text to a file called shopping.txt", r#"{"path": "shopping.txt", "content": "flour\nbutter\nsalt\n"}"#),
     ("translate this poem into Latin", "{}"),
 ];
@@ -96,9 +96,9 @@ pub(super) async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<Exi
         out.line(&painted(BOLD, "2. Requests: an MCP client starts mcporch and asks for what it wants, in words"));
     }
     let requests = ask_all(&own, home.root()).await?;
-    // The last but one is asked to be confirmed, since it may overwrite a file; the last one nobody can do.
+    // The note and the file are asked to be confirmed, since they change something; the last one nobody can do.
     let done = requests.iter().filter(|row| row.outcome == "done").count();
-    let is_well = index.failed.is_empty() && done + 2 >= REQUESTS.len();
+    let is_well = index.failed.is_empty() && done + 3 >= REQUESTS.len();
     if global.json {
         out.json(&Demonstration { index, requests, registry });
     } else {

@@ -225,7 +225,7 @@ pub struct LimitsSettings {
 /// `[embedder]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbedderSettings {
-    /// `builtin`, a catalogue name, or a folder; a `~` at its start is expanded.
+    /// `builtin`, `builtin-base`, a catalogue name, or a folder; a `~` at its start is expanded.
     pub model: String,
     /// The ONNX Runtime library; `None` looks in the usual places.
     pub onnx_runtime: Option<PathBuf>,

@@ -288,10 +288,11 @@ pub(super) struct LimitsFile {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedderFile {
-    /// `builtin`, a name of the fastembed catalogue, or a folder with `model.onnx` and `tokenizer.json`.
+    /// `builtin`, `builtin-base` (what it was before it was taught to route), a name of the fastembed catalogue, or a folder with
+    /// `model.onnx` and `tokenizer.json`.
     #[schemars(length(min = 1))]
     pub(super) model: String,
-    /// The ONNX Runtime library; empty looks in the usual places. Not needed for `builtin`.
+    /// The ONNX Runtime library; empty looks in the usual places. Not needed for the built-in ones.
     pub(super) onnx_runtime: String,
     /// May a model be downloaded on first use?
     pub(super) allow_download: bool,

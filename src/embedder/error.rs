@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-/// Why a model cannot be used. The built-in encoder has no errors.
+/// Why a model cannot be used. The built-in encoders have no errors.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// This binary has only the built-in encoder.
-    #[error("embedder.model is `{model}`, but this mcporch was built without the feature `fastembed`; use `builtin`")]
+    /// This binary has only the built-in encoders.
+    #[error(
+        "embedder.model is `{model}`, but this mcporch was built without the feature `fastembed`; use `builtin` or `builtin-base`"
+    )]
     NotBuiltIn {
         /// What was asked for.
         model: String,
     },
     /// Neither in the catalogue nor a folder.
     #[error(
-        "embedder.model `{model}` is neither `builtin`, nor a model of the catalogue, nor a folder; nearest names: {}",
+        "embedder.model `{model}` is neither built in (`builtin`, `builtin-base`), nor a model of the catalogue, nor a folder; nearest names: {}",
         nearest.join(", ")
     )]
     UnknownModel {
@@ -37,7 +39,7 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// ONNX Runtime, which all models but the built-in one need, was found nowhere.
+    /// ONNX Runtime, which all models but the built-in ones need, was found nowhere.
     #[error(
         "model `{model}` needs the ONNX Runtime library, version {version_min} or newer, which is in none of: {}; \
          install it and set embedder.onnx_runtime to its path, or put it into {}, or use embedder.model = \"builtin\"",

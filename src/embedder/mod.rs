@@ -1,4 +1,4 @@
-//! Text to unit vector. The built-in encoder needs nothing installed and nothing from the network; any other model goes
+//! Text to unit vector. The built-in encoders need nothing installed and nothing from the network; any other model goes
 //! through fastembed. Nothing here knows what a tool is, and nothing here runs on the async runtime: `embed` blocks
 //! for as long as the model computes, so callers bring a blocking thread.
 
@@ -29,7 +29,7 @@ pub enum TextKind {
 /// Which model made a vector. Vectors of different models never meet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModelId {
-    /// For people: `builtin/all-minilm-l6-v2`, `fastembed/bge-small-en-v1.5`, `folder/<its name>`.
+    /// For people: `builtin/router-v1`, `builtin/all-minilm-l6-v2`, `fastembed/bge-small-en-v1.5`, `folder/<its name>`.
     pub name: String,
     /// For machines: the first 16 hex digits of the SHA-256 of the weights.
     pub hash: String,
@@ -44,14 +44,14 @@ pub trait Embedder: Send + Sync {
     fn dimensions(&self) -> usize;
 
     /// One vector of length one per text, in the order of the texts. A text that is longer than the model can read is cut.
-    /// The built-in encoder gives the same bits for a text whatever the other texts of the call are, and never fails.
+    /// A built-in encoder gives the same bits for a text whatever the other texts of the call are, and never fails.
     fn embed(&self, kind: TextKind, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error>;
 }
 
 /// What [`open`] needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `builtin`, a name of the fastembed catalogue, or a folder with `model.onnx` and `tokenizer.json`.
+    /// `builtin`, `builtin-base`, a name of the fastembed catalogue, or a folder with `model.onnx` and `tokenizer.json`.
     pub model: String,
     /// Where downloaded models are kept; a `libonnxruntime` in it is used too.
     pub models_folder: PathBuf,
@@ -63,10 +63,13 @@ pub struct Options {
     pub show_progress: bool,
 }
 
-/// Makes the model ready. Costs nothing for the built-in encoder; a fastembed model is loaded (and fetched, when allowed).
+/// Makes the model ready. Costs nothing for the built-in encoders; a fastembed model is loaded (and fetched, when allowed).
 pub fn open(options: &Options) -> Result<Arc<dyn Embedder>, Error> {
     if options.model.eq_ignore_ascii_case("builtin") {
         return Ok(Arc::new(Builtin::new()));
+    }
+    if options.model.eq_ignore_ascii_case("builtin-base") {
+        return Ok(Arc::new(Builtin::base()));
     }
     open_other(options)
 }

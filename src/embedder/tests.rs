@@ -3,17 +3,18 @@
 
 use super::*;
 
-/// Texts and vectors of the float model; models/README.md says how they are made.
+/// Texts, and vectors of both models in floats; models/README.md says how they are made.
 const TEXTS: &str = include_str!("../../tests/data/tool_texts.jsonl");
-const VECTORS: &[u8] = include_bytes!("../../tests/data/reference_vectors.bin");
+const BASE_VECTORS: &[u8] = include_bytes!("../../tests/data/all-minilm-l6-v2.vectors.bin");
+const ROUTER_VECTORS: &[u8] = include_bytes!("../../tests/data/router-v1.vectors.bin");
 
 fn texts() -> Vec<String> {
     TEXTS.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn reference() -> Vec<Vec<f32>> {
+fn reference(vectors: &[u8]) -> Vec<Vec<f32>> {
     let numbers: Vec<f32> =
-        VECTORS.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32767.0).collect();
+        vectors.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32767.0).collect();
     numbers.chunks(384).map(<[f32]>::to_vec).collect()
 }
 
@@ -40,7 +41,7 @@ fn options(model: &str, folder: &std::path::Path) -> Options {
 /// The paths of this processor that are worth testing here, and a line about the others.
 fn paths() -> impl Iterator<Item = (Path, Builtin)> {
     Path::ALL.into_iter().filter_map(|path| {
-        let encoder = Builtin::with_path(path);
+        let encoder = Builtin::new().with_path(path);
         if encoder.is_none() {
             println!("skipped: this processor has no {path:?}");
         }
@@ -50,14 +51,27 @@ fn paths() -> impl Iterator<Item = (Path, Builtin)> {
 
 #[test]
 fn vectors_are_those_of_the_float_model() {
-    let encoder = Builtin::new();
-    let cosines: Vec<f32> =
-        embed(&encoder, &texts()).iter().zip(reference()).map(|(ours, float)| cosine(ours, &float)).collect();
-    assert_eq!(cosines.len(), 200);
-    let mean = cosines.iter().sum::<f32>() / 200.0;
-    let min = cosines.iter().copied().fold(1.0, f32::min);
-    println!("cosine to the float model: mean {mean:.5}, min {min:.5}");
-    assert!(mean >= 0.998 && min >= 0.99, "mean {mean}, min {min}");
+    for (encoder, vectors) in [(Builtin::new(), ROUTER_VECTORS), (Builtin::base(), BASE_VECTORS)] {
+        let cosines: Vec<f32> = embed(&encoder, &texts())
+            .iter()
+            .zip(reference(vectors))
+            .map(|(ours, float)| cosine(ours, &float))
+            .collect();
+        assert_eq!(cosines.len(), 200);
+        let mean = cosines.iter().sum::<f32>() / 200.0;
+        let min = cosines.iter().copied().fold(1.0, f32::min);
+        println!("{}: cosine to the float model: mean {mean:.5}, min {min:.5}", encoder.id().name);
+        assert!(mean >= 0.998 && min >= 0.99, "{}: mean {mean}, min {min}", encoder.id().name);
+    }
+}
+
+#[test]
+fn what_was_taught_is_another_model() {
+    let (taught, base) = (Builtin::new(), Builtin::base());
+    assert_ne!(taught.id(), base.id());
+    let pairs = embed(&taught, &texts()).into_iter().zip(embed(&base, &texts()));
+    let likeness = pairs.map(|(taught, base)| cosine(&taught, &base)).sum::<f32>() / 200.0;
+    assert!((0.2..0.95).contains(&likeness), "{likeness}");
 }
 
 #[test]
@@ -118,11 +132,17 @@ fn many_threads_share_one_encoder() {
 #[test]
 fn the_name_and_hash_tell_the_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let encoder = open(&options("builtin", folder.path())).unwrap();
-    assert_eq!(encoder.id().name, "builtin/all-minilm-l6-v2");
-    let manifest: toml::Table = toml::from_str(include_str!("../../models/manifest.toml")).unwrap();
-    let content = manifest["file"]["content_sha256"].as_str().unwrap();
-    assert_eq!(encoder.id().hash, content[..16]);
+    let models = [
+        ("builtin", "router-v1", include_str!("../../models/router-v1.toml")),
+        ("Builtin-Base", "all-minilm-l6-v2", include_str!("../../models/all-minilm-l6-v2.toml")),
+    ];
+    for (asked, name, manifest) in models {
+        let encoder = open(&options(asked, folder.path())).unwrap();
+        assert_eq!(encoder.id().name, format!("builtin/{name}"));
+        let manifest: toml::Table = toml::from_str(manifest).unwrap();
+        let content = manifest["file"]["content_sha256"].as_str().unwrap();
+        assert_eq!(encoder.id().hash, content[..16]);
+    }
 }
 
 #[cfg(feature = "fastembed")]
@@ -183,7 +203,7 @@ mod with_fastembed {
 
     /// One test, because a process loads one library for good: first a false one, then the true one.
     #[test]
-    fn a_folder_model_agrees_with_the_built_in_one() {
+    fn a_folder_model_agrees_with_the_built_in_base() {
         let folder = tempfile::tempdir().unwrap();
         for file in ["model.onnx", "tokenizer.json", "libonnxruntime.so"] {
             fs::write(folder.path().join(file), "not one").unwrap();
@@ -208,7 +228,7 @@ mod with_fastembed {
         let onnx = open(&Options { onnx_runtime: runtime, ..options(&model, folder.path()) }).unwrap();
         assert_eq!((onnx.dimensions(), onnx.id().hash.len()), (384, 16));
         let texts = texts();
-        let pairs = embed(onnx.as_ref(), &texts).into_iter().zip(embed(&Builtin::new(), &texts));
+        let pairs = embed(onnx.as_ref(), &texts).into_iter().zip(embed(&Builtin::base(), &texts));
         let cosines: Vec<f32> = pairs.map(|(theirs, ours)| cosine(&theirs, &ours)).collect();
         let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
         let min = cosines.iter().copied().fold(1.0, f32::min);

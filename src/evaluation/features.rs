@@ -25,8 +25,8 @@ const SMALL_MAX: usize = 250;
 const HIDDEN_MAX: usize = 1_000;
 /// Tools in a small catalogue; the sizes take turns.
 const SMALL_SIZES: [usize; 4] = [3, 8, 30, 60];
-/// Tools of a ranking that are written: no fitted weight brings one from farther behind to the first places.
-const TOOLS_MAX: usize = 32;
+/// Tools of a ranking that are written: as many as it looks at closely.
+const TOOLS_MAX: usize = 64;
 /// Groups of right tools that the 24 exact bits of a float can hold; none of the sets has more.
 const GROUPS_MAX: usize = 24;
 /// What a line is of, by its number in the column `part`.

@@ -15,8 +15,8 @@ use crate::reconcile::{Known, LazyEmbedder};
 use crate::router::{LEARNED_SHIFT_MAX, Learned};
 
 /// Cosine of two requests from which a lesson of one bears on the other, and from which it does so in full. Guesses for the
-/// built-in model; for another model these may be too
-/// near (its unrelated requests can be .75 alike); the bound on the shift holds for all.
+/// built-in models, in which of requests for one tool 2.3 % (base 2.2 %) are so near, of requests for different ones .11 % (.15 %); for another model
+/// these may be too near (its unrelated requests can be .75 alike); the bound on the shift holds for all.
 const ALIKE: f32 = 0.75;
 const THE_SAME: f32 = 0.95;
 /// Lessons of one sign for one tool and requests that are the same: more say nothing new, and could be a flood.

@@ -4,7 +4,7 @@
 use crate::domain::Confidence;
 use crate::index::NamedBy;
 
-use super::model;
+use super::model::Fitted;
 
 /// Names of [`Features::values`], in order; the fitted models name their features so.
 pub const FEATURE_NAMES: [&str; 10] = [
@@ -70,13 +70,14 @@ impl Features {
 
 /// `rivals` tools are named in the same way as the first, which counts among them. `share_over_twin` is the share of the
 /// first against a second of the same name on another server, if there is one.
-pub(crate) fn is_right(
+pub(super) fn is_right(
+    fitted: &Fitted,
     features: &Features,
     named: Option<NamedBy>,
     rivals: usize,
     share_over_twin: Option<f32>,
 ) -> Confidence {
-    let probability = model::fitted().is_right(features);
+    let probability = fitted.is_right(features);
     Confidence::new(match (named, rivals) {
         (Some(NamedBy::Whole), 1) => return Confidence::CERTAIN,
         (Some(NamedBy::Mention), 1) => MENTIONED,
@@ -85,8 +86,8 @@ pub(crate) fn is_right(
     })
 }
 
-pub(crate) fn is_any(features: &Features) -> Confidence {
-    Confidence::new(model::fitted().is_any(features))
+pub(super) fn is_any(fitted: &Fitted, features: &Features) -> Confidence {
+    Confidence::new(fitted.is_any(features))
 }
 
 /// The confidence with so much added to its log odds. Certainty, either way, stays.

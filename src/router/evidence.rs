@@ -3,8 +3,8 @@
 use crate::index::{Overlap, Snapshot};
 
 use super::calibration::Features;
-use super::model;
-use super::ranking::Scored;
+use super::model::Weights;
+use super::ranking::{POINT_OF_WORDS, Scored};
 
 /// The softmax over the best few that says how far the first is ahead. Softer and harder ones were less well calibrated
 /// on the sets left out (docs/routing.md).
@@ -84,11 +84,11 @@ impl Evidence {
 
 /// What the evidence adds to the score of the first step, in cosines. `words_factor` and `meaning_factor` are 1 at the
 /// usual weight of the words.
-pub(super) fn gain(tool: &Scored, words_factor: f32, meaning_factor: f32) -> f32 {
-    let weights = &model::fitted().weights;
+pub(super) fn gain(weights: &Weights, tool: &Scored, words_factor: f32, meaning_factor: f32) -> f32 {
     let of_words = weights.request_in_any * tool.overlap.request_in_any
         + weights.request_in_parameters * tool.overlap.request_in_parameters;
-    words_factor * tool.breadth * of_words + weights.server * tool.server + meaning_factor * weights.shift * tool.shift
+    let of_words = tool.breadth * of_words + weights.words * POINT_OF_WORDS * tool.words;
+    words_factor * of_words + weights.server * tool.server + meaning_factor * weights.shift * tool.shift
 }
 
 /// The share of each tool in a softmax over the best of `pool`, 0 for those behind them.
@@ -124,15 +124,15 @@ pub(super) fn share_among_copies(snapshot: &Snapshot, request: &str, pool: &[Sco
     share / (share + of_copies).max(f32::MIN_POSITIVE)
 }
 
-/// What both confidences look at. `pool` is in order, `point` what a point of BM25 is worth.
-pub(super) fn features(snapshot: &Snapshot, request: &str, pool: &[Scored], point: f32) -> Features {
+/// What both confidences look at. `pool` is in order.
+pub(super) fn features(snapshot: &Snapshot, request: &str, pool: &[Scored]) -> Features {
     let Some(first) = pool.first() else { return Features::default() };
     let share = share_among_others(snapshot, request, pool).clamp(0.001, 0.999);
     Features {
         share_logit: (share / (1.0 - share)).ln(),
         meaning: first.meaning,
         shift: first.shift,
-        words: first.words * point,
+        words: first.words * POINT_OF_WORDS,
         words_share: first.words_share,
         request_in_any: first.overlap.request_in_any,
         name_in_request: first.overlap.name_in_request,

@@ -79,7 +79,7 @@ pub fn parts(
     let rows: Vec<usize> = ranking.candidates.iter().map(|candidate| candidate.entry).collect();
     let exact = snapshot.meanings(query_vector, &rows);
     let (meaning_factor, words_factor) = ranking::factors(options.words_weight);
-    let weights = &model::fitted().weights;
+    let weights = &model::fitted(snapshot.model()).weights;
     let values = super::values::count(request);
     let of_candidate = |(candidate, exact): (&ranking::Candidate, f32)| {
         let Some(tool) = pool.iter().find(|tool| tool.row == candidate.entry) else { return Parts::default() };
@@ -92,7 +92,7 @@ pub fn parts(
         let mut parts = Parts {
             meaning: meaning_factor * exact,
             examples: meaning_factor * (tool.meaning - exact),
-            words: words_factor * ranking::POINT_OF_WORDS * tool.words,
+            words: words_factor * (1.0 + weights.words) * ranking::POINT_OF_WORDS * tool.words,
             coverage: words_factor * tool.breadth * covered,
             server: (ranking::SERVER_SHARE + weights.server) * tool.server,
             verb: at.map_or(0.0, |at| ranking::ACTION * scores.actions[at]),

@@ -139,28 +139,29 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     let params = options.params.and_then(Value::as_object).filter(|params| !params.is_empty());
     let mut pool = gather(snapshot, request, query_vector, options);
     let (meaning_factor, words_factor) = factors(options.words_weight);
+    let fitted = model::fitted(snapshot.model());
     for tool in &mut pool {
-        tool.score += evidence::gain(tool, words_factor, meaning_factor);
+        tool.score += evidence::gain(&fitted.weights, tool, words_factor, meaning_factor);
     }
     pool.sort_by(|a, b| b.named.cmp(&a.named).then(b.score.total_cmp(&a.score)).then(a.row.cmp(&b.row)));
 
     let shares = evidence::softmax(&pool);
-    let features = evidence::features(snapshot, request, &pool, POINT_OF_WORDS);
+    let features = evidence::features(snapshot, request, &pool);
     let named = pool.first().and_then(|first| first.named);
     let rivals = pool.iter().filter(|tool| tool.named == named).count();
     let twin = share_over_twin(snapshot, request, &pool, &shares);
     let is_right = match named {
         _ if pool.is_empty() => Confidence::NONE,
-        None if !model::fitted().is_for(snapshot.model()) => {
-            let is_right = calibration::is_right(&features, named, rivals, twin);
+        None if !fitted.is_for(snapshot.model()) => {
+            let is_right = calibration::is_right(fitted, &features, named, rivals, twin);
             Confidence::new(is_right.value() * UNFITTED_MAX)
         }
-        _ => calibration::is_right(&features, named, rivals, twin),
+        _ => calibration::is_right(fitted, &features, named, rivals, twin),
     };
     let is_any = match named {
         Some(_) => Confidence::CERTAIN,
         None if pool.is_empty() => Confidence::NONE,
-        None => calibration::is_any(&features),
+        None => calibration::is_any(fitted, &features),
     };
     let (is_right, is_any) = match params {
         Some(params) if named.is_none() && !pool.is_empty() => {
@@ -231,7 +232,7 @@ pub(super) fn gather(
     put_named(snapshot, request, options, &mut pool);
     let rows: Vec<usize> = pool.iter().map(|tool| tool.row).collect();
     let exact = snapshot.meanings(query_vector, &rows);
-    let shift = model::fitted().shift(snapshot.model(), query_vector);
+    let shift = model::fitted(snapshot.model()).shift(snapshot.model(), query_vector);
     let shifts = shift.map_or_else(|| vec![0.0; rows.len()], |shift| snapshot.meanings(&shift, &rows));
     let breadth = scores.words_worth / (scores.words_worth + HALF_BREADTH);
     for ((tool, meaning), shift) in pool.iter_mut().zip(exact).zip(shifts) {

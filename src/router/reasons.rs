@@ -8,8 +8,8 @@ use crate::index::{self, Entry, NamedBy};
 
 /// Words named in one reason at most.
 const WORDS_MAX: usize = 5;
-/// From this cosine on, request and tool mean about the same in the built-in model's space: nine of ten tools so near
-/// were right on the development sets.
+/// From this cosine on, request and tool mean about the same in the built-in models' spaces: of first tools so near 88 %
+/// were right on what the taught one never saw, 84 % with its base.
 const CLOSE: f32 = 0.6;
 
 /// One fact that speaks for (or, the last, against) a tool.

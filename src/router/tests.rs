@@ -262,17 +262,20 @@ fn more_evidence_is_more_confidence() {
     ];
     let any = [
         Features { meaning: 0.6, ..base },
-        Features { shift: 0.1, ..base },
         Features { request_in_any: 0.6, ..base },
         Features { name_in_request: 1.0, ..base },
         Features { has_rarest: 1.0, ..base },
     ];
-    let is_right = |features: &Features| calibration::is_right(features, None, 0, None);
-    for features in right {
-        assert!(is_right(&features) > is_right(&base), "{features:?}");
-    }
-    for features in any {
-        assert!(calibration::is_any(&features) > calibration::is_any(&base), "{features:?}");
+    // The router's has no numbers for the server's name: few requests were left to fit them with.
+    for (model, right) in [("builtin/router-v1", &right[..2]), ("builtin/all-minilm-l6-v2", &right[..])] {
+        let fitted = model::fitted(model);
+        let is_right = |features: &Features| calibration::is_right(fitted, features, None, 0, None);
+        for features in right {
+            assert!(is_right(features) > is_right(&base), "{features:?}");
+        }
+        for features in &any {
+            assert!(calibration::is_any(fitted, features) > calibration::is_any(fitted, &base), "{features:?}");
+        }
     }
     assert_eq!(base.values().len(), FEATURE_NAMES.len());
 }

@@ -104,7 +104,8 @@ impl LogFile {
     /// The right to rename, which one process has at a time: a file beside the log that is locked meanwhile. It is never removed,
     /// since two processes could then hold locks on two of them.
     fn take_turn(&self) -> io::Result<Option<File>> {
-        let lock = OpenOptions::new().create(true).append(true).open(beside(&self.path, "lock"))?;
+        // Read, too: Windows locks no file that is only appended to.
+        let lock = OpenOptions::new().create(true).append(true).read(true).open(beside(&self.path, "lock"))?;
         let deadline = Instant::now() + TURN_PATIENCE;
         loop {
             match lock.try_lock() {

@@ -25,12 +25,12 @@ fn tools_file(home: &Home, file: &str, tools: &[&str], is_read: bool) -> PathBuf
 /// Two servers whose tools are alike, so that the choice is left to the caller.
 fn shop(is_read: bool) -> Home {
     let home = Home::new();
-    let north = tools_file(&home, "north.json", &["get_order: Shows an order of the shop"], is_read);
-    let south = tools_file(&home, "south.json", &["get_order: Shows an order of the shop"], is_read);
+    let blue = tools_file(&home, "blue.json", &["get_order: Shows an order of the shop"], is_read);
+    let red = tools_file(&home, "red.json", &["get_order: Shows an order of the shop"], is_read);
     let other =
         tools_file(&home, "other.json", &["send_mail: Sends a mail", "bake_bread: Bakes a loaf of bread"], is_read);
-    home.with("north", &["--kind", "custom", "--tools", north.to_str().unwrap()])
-        .with("south", &["--kind", "custom", "--tools", south.to_str().unwrap()])
+    home.with("blue", &["--kind", "custom", "--tools", blue.to_str().unwrap()])
+        .with("red", &["--kind", "custom", "--tools", red.to_str().unwrap()])
         .with("other", &["--kind", "custom", "--tools", other.to_str().unwrap()])
 }
 
@@ -74,20 +74,20 @@ fn lessons(home: &Home) -> Vec<Value> {
 fn a_choice_is_learned_shown_and_forgotten_without_a_trace() {
     let home = shop(true);
     let before = ranking(&home, REQUEST);
-    assert_eq!(before[0].0, "north.get_order");
+    assert_eq!(before[0].0, "blue.get_order");
     let mut client = home.connect();
     let asked = ask(&mut client, REQUEST);
     assert_eq!(asked["structuredContent"]["outcome"], "needs_choice", "{asked}");
     route_of(&asked);
-    assert!(client.execute("south.get_order", &json!({}))["isError"] != true);
+    assert!(client.execute("red.get_order", &json!({}))["isError"] != true);
     // Learned at once, and by other processes on the same home.
     let again = ask(&mut client, REQUEST);
     let data = &again["structuredContent"];
     let now = data["candidates"][0]["tool"].as_str().unwrap_or_else(|| panic!("{again}"));
-    assert_eq!(now, "south.get_order", "{again}");
+    assert_eq!(now, "red.get_order", "{again}");
     assert!(data["candidates"][0]["why"].to_string().contains("learned: +0.02 from 1 lesson"), "{again}");
     assert_eq!(client.leave(), 0);
-    assert_eq!(first(&home, REQUEST), "south.get_order");
+    assert_eq!(first(&home, REQUEST), "red.get_order");
 
     let found = lessons(&home);
     assert_eq!((found.len(), &found[0]["source"], &found[0]["counts"]), (1, &json!("choice"), &json!(true)));
@@ -103,18 +103,18 @@ fn a_choice_is_learned_shown_and_forgotten_without_a_trace() {
 fn feedback_turns_a_ranking_and_its_last_word_counts() {
     let home = shop(true);
     let route = home.run(&["query", REQUEST, "--json"]).json()["route_id"].as_str().unwrap().to_owned();
-    let said = home.run(&["feedback", &route, "wrong", "--tool", "south.get_order"]);
-    assert!(said.code == 0 && said.stdout.contains("south.get_order is right"), "{}{}", said.stdout, said.stderr);
-    assert_eq!(first(&home, REQUEST), "south.get_order");
+    let said = home.run(&["feedback", &route, "wrong", "--tool", "red.get_order"]);
+    assert!(said.code == 0 && said.stdout.contains("red.get_order is right"), "{}{}", said.stdout, said.stderr);
+    assert_eq!(first(&home, REQUEST), "red.get_order");
     assert_eq!(lessons(&home).len(), 2);
     home.run(&["feedback", &route, "right"]);
-    assert_eq!((first(&home, REQUEST).as_str(), lessons(&home).len()), ("north.get_order", 1));
+    assert_eq!((first(&home, REQUEST).as_str(), lessons(&home).len()), ("blue.get_order", 1));
     let id = lessons(&home)[0]["id"].to_string();
     assert_eq!(home.run(&["learned", "forget", &id]).code, 0);
     assert!(lessons(&home).is_empty());
     assert_eq!(home.run(&["learned", "forget", &id]).code, 1);
     // Requests about something else are not touched.
-    home.run(&["feedback", &route, "wrong", "--tool", "south.get_order"]);
+    home.run(&["feedback", &route, "wrong", "--tool", "red.get_order"]);
     assert_eq!(first(&home, "bake bread"), "other.bake_bread");
 }
 
@@ -125,12 +125,12 @@ fn a_client_gives_feedback_alone_or_with_a_request() {
     let found = client.call("find_tool", &json!({"query": REQUEST}));
     let route = found["structuredContent"]["route_id"].as_str().unwrap().to_owned();
     assert!(text(&found, 0).ends_with(&format!("route {route}")), "{found}");
-    let noted = feedback(&mut client, &json!({"route": route, "verdict": "wrong", "tool": "south.get_order"}));
-    assert_eq!(text(&noted, 0), format!("noted for route {route}: south.get_order is right."));
+    let noted = feedback(&mut client, &json!({"route": route, "verdict": "wrong", "tool": "red.get_order"}));
+    assert_eq!(text(&noted, 0), format!("noted for route {route}: red.get_order is right."));
     // With a request it is taken first, so that the request profits.
     let arguments = json!({"feedback": {"route": route, "verdict": "right"}, "request": REQUEST});
     let both = client.call("execute", &arguments);
-    assert_eq!(both["structuredContent"]["candidates"][0]["tool"], "north.get_order", "{both}");
+    assert_eq!(both["structuredContent"]["candidates"][0]["tool"], "blue.get_order", "{both}");
     for wrong in [json!({"route": "rzzzzzzz", "verdict": "right"}), json!({"route": "nonsense", "verdict": "right"})] {
         let refused = feedback(&mut client, &wrong);
         assert!(refused["isError"] == true && text(&refused, 0).contains("there is no route"), "{refused}");
@@ -210,25 +210,25 @@ fn a_server_is_not_praised_through_another_route_once_it_has_answered() {
     let other = client.call("find_tool", &json!({"query": "bake bread"}));
     let other_route = other["structuredContent"]["route_id"].as_str().unwrap().to_owned();
     // Not ranked first, so a choice that would teach; then the server has spoken, and praise of it counts for nothing old.
-    assert!(client.execute("south.get_order", &json!({}))["isError"] != true);
+    assert!(client.execute("red.get_order", &json!({}))["isError"] != true);
     let before: Vec<Value> = lessons(&home);
     assert_eq!(before.len(), 1);
     for praise in [
-        json!({"route": route, "verdict": "wrong", "tool": "south.get_order"}),
-        json!({"route": other_route, "verdict": "wrong", "tool": "south.get_order"}),
+        json!({"route": route, "verdict": "wrong", "tool": "red.get_order"}),
+        json!({"route": other_route, "verdict": "wrong", "tool": "red.get_order"}),
     ] {
         let noted = feedback(&mut client, &praise);
         assert!(text(&noted, 0).contains("has answered since"), "{noted}");
     }
     assert!(lessons(&home).iter().all(|lesson| lesson["source"] == "choice" || lesson["weight"].as_f64() < Some(0.0)));
     // Nor is the call that its answer may have asked for a choice, though two more were left.
-    assert!(client.execute("south.get_order", &json!({}))["isError"] != true);
+    assert!(client.execute("red.get_order", &json!({}))["isError"] != true);
     assert_eq!(lessons(&home).iter().filter(|lesson| lesson["source"] == "choice").count(), 1);
     // Of a route that is newer than its answers it may be praised.
     let found = client.call("find_tool", &json!({"query": REQUEST}));
     let route = found["structuredContent"]["route_id"].as_str().unwrap().to_owned();
-    let noted = feedback(&mut client, &json!({"route": route, "verdict": "right", "tool": "south.get_order"}));
-    assert_eq!(text(&noted, 0), format!("noted for route {route}: south.get_order is right."));
+    let noted = feedback(&mut client, &json!({"route": route, "verdict": "right", "tool": "red.get_order"}));
+    assert_eq!(text(&noted, 0), format!("noted for route {route}: red.get_order is right."));
     assert_eq!(client.leave(), 0);
 }
 
@@ -237,20 +237,20 @@ fn a_thousand_words_of_praise_do_not_run_a_tool_that_writes() {
     let home = shop(false);
     let before = home.run(&["query", REQUEST, "--json", "-k", "4"]).json();
     let of_south = |ran: &Value| {
-        let row = ran["tools"].as_array().unwrap().iter().find(|row| row["tool"] == "south.get_order").unwrap().clone();
+        let row = ran["tools"].as_array().unwrap().iter().find(|row| row["tool"] == "red.get_order").unwrap().clone();
         row["confidence"].as_f64().unwrap()
     };
     let mut client = home.connect();
     for number in 0..1_000 {
         let found = client.call("find_tool", &json!({"query": format!("{REQUEST} {}", number % 7)}));
         let route = found["structuredContent"]["route_id"].as_str().unwrap().to_owned();
-        feedback(&mut client, &json!({"route": route, "verdict": "right", "tool": "south.get_order"}));
+        feedback(&mut client, &json!({"route": route, "verdict": "right", "tool": "red.get_order"}));
     }
     let result = ask(&mut client, REQUEST);
     assert!(result["_meta"].get("mcporch/route").is_none(), "nothing ran: {result}");
     assert_eq!(client.leave(), 0);
     let after = home.run(&["query", REQUEST, "--json", "-k", "4"]).json();
-    assert_eq!(after["tools"][0]["tool"], "south.get_order");
+    assert_eq!(after["tools"][0]["tool"], "red.get_order");
     assert!(after["tools"][0]["why"].to_string().contains("learned: +0.06"), "{after}");
     assert!(of_south(&after) <= of_south(&before) + 1e-6, "{after} {before}");
     assert_eq!(after["any_confidence"], before["any_confidence"]);
@@ -260,9 +260,9 @@ fn a_thousand_words_of_praise_do_not_run_a_tool_that_writes() {
 fn routes_files_are_tested_without_what_was_learned_unless_it_is_asked_for() {
     let home = shop(true);
     let file = home.file("routes.yaml");
-    fs::write(&file, format!("routes: {{{REQUEST}: north.get_order}}")).unwrap();
+    fs::write(&file, format!("routes: {{{REQUEST}: blue.get_order}}")).unwrap();
     let route = home.run(&["query", REQUEST, "--json"]).json()["route_id"].as_str().unwrap().to_owned();
-    home.run(&["feedback", &route, "wrong", "--tool", "south.get_order"]);
+    home.run(&["feedback", &route, "wrong", "--tool", "red.get_order"]);
     let file = file.to_str().unwrap();
     assert_eq!(home.run(&["test", file]).code, 0);
     assert_eq!(home.run(&["test", file, "--with-learning"]).code, 1);
@@ -272,13 +272,13 @@ fn routes_files_are_tested_without_what_was_learned_unless_it_is_asked_for() {
 fn another_program_under_the_same_name_inherits_nothing() {
     let home = shop(true);
     let route = home.run(&["query", REQUEST, "--json"]).json()["route_id"].as_str().unwrap().to_owned();
-    home.run(&["feedback", &route, "right", "--tool", "south.get_order"]);
-    assert_eq!(first(&home, REQUEST), "south.get_order");
-    let south = home.file("south.json");
+    home.run(&["feedback", &route, "right", "--tool", "red.get_order"]);
+    assert_eq!(first(&home, REQUEST), "red.get_order");
+    let red = home.file("red.json");
     // The same tools from another command line.
-    let entry = json!({"command": program(), "args": ["demo-server", "--kind", "custom", "--name", "impostor", "--tools", south]});
-    let home = home.with_entry("south", entry);
-    assert_eq!(first(&home, REQUEST), "north.get_order");
+    let entry = json!({"command": program(), "args": ["demo-server", "--kind", "custom", "--name", "impostor", "--tools", red]});
+    let home = home.with_entry("red", entry);
+    assert_eq!(first(&home, REQUEST), "blue.get_order");
     assert!(lessons(&home)[0]["standing"].as_str().unwrap().contains("another program"));
 }
 
@@ -303,10 +303,10 @@ fn the_history_is_replayed_without_starting_a_server() {
     let near = "please show the order";
     let route = home.run(&["query", REQUEST, "--json"]).json()["route_id"].as_str().unwrap().to_owned();
     home.run(&["query", "send a mail"]);
-    let other = if first(&home, near) == "north.get_order" { "south.get_order" } else { "north.get_order" };
+    let other = if first(&home, near) == "blue.get_order" { "red.get_order" } else { "blue.get_order" };
     home.run(&["feedback", &route, "right", "--tool", other]);
     // A server that was started now would fail.
-    for server in ["north", "south"] {
+    for server in ["blue", "red"] {
         fs::rename(home.file(&format!("{server}.json")), home.file(&format!("{server}.gone"))).unwrap();
     }
     let report = home.run(&["eval", "--history", "--json"]).json();
@@ -337,10 +337,10 @@ fn a_history_that_cannot_be_written_costs_memory_only_and_is_said() {
     fs::create_dir_all(home.file("home/history.db")).unwrap();
     let mut client = home.connect();
     let route = route_of(&ask(&mut client, REQUEST));
-    let noted = feedback(&mut client, &json!({"route": route, "verdict": "wrong", "tool": "south.get_order"}));
+    let noted = feedback(&mut client, &json!({"route": route, "verdict": "wrong", "tool": "red.get_order"}));
     assert!(text(&noted, 0).contains("this holds until mcporch ends"), "{noted}");
     let asked = ask(&mut client, REQUEST);
-    assert_eq!(asked["structuredContent"]["candidates"][0]["tool"], "south.get_order", "{asked}");
+    assert_eq!(asked["structuredContent"]["candidates"][0]["tool"], "red.get_order", "{asked}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! only attention keeps them apart. Each row is made integer by itself, so company does not change a text's vector.
 
 use super::kernels::{self, AttentionScratch, Kernel, Path, Quantised, Work};
-use super::weights::{self, FEED, HIDDEN, LAYERS, Layer, Linear};
+use super::weights::{self, FEED, HIDDEN, LAYERS, Layer, Linear, Weights};
 
 /// Rows that pass the wide middle of a layer together, to keep its scratch space (6 kB a row) in the second-level cache.
 const FEED_ROWS: usize = 64;
@@ -20,11 +20,18 @@ pub(super) struct Scratch {
 
 /// Appends the vector of each text to `vectors`. `ends[t]` is where the tokens of text `t` end in `tokens`; no text is
 /// longer than the model can read, and each has at least its two marks.
-pub(super) fn run(path: Path, tokens: &[u16], ends: &[usize], scratch: &mut Scratch, vectors: &mut Vec<Vec<f32>>) {
-    kernels::run(path, Pass { tokens, ends, scratch, vectors });
+pub(super) fn run(
+    (path, weights): (Path, &'static Weights),
+    tokens: &[u16],
+    ends: &[usize],
+    scratch: &mut Scratch,
+    vectors: &mut Vec<Vec<f32>>,
+) {
+    kernels::run(path, Pass { weights, tokens, ends, scratch, vectors });
 }
 
 struct Pass<'a> {
+    weights: &'static Weights,
     tokens: &'a [u16],
     ends: &'a [usize],
     scratch: &'a mut Scratch,
@@ -33,11 +40,11 @@ struct Pass<'a> {
 
 impl Work for Pass<'_> {
     fn run<K: Kernel>(self, kernel: K) {
-        let Self { tokens, ends, scratch, vectors } = self;
+        let Self { weights, tokens, ends, scratch, vectors } = self;
         scratch.make_room(tokens.len());
-        look_up(kernel, tokens, ends, &mut scratch.rows);
+        look_up(kernel, weights, (tokens, ends), &mut scratch.rows);
         for number in 0..LAYERS {
-            let layer = weights::layer(number);
+            let layer = weights.layer(number);
             attend(kernel, &layer, ends, scratch);
             feed(kernel, &layer, scratch);
         }
@@ -66,15 +73,15 @@ fn texts(ends: &[usize]) -> impl Iterator<Item = core::ops::Range<usize>> {
     starts.zip(ends).map(|(start, end)| start..*end)
 }
 
-fn look_up<K: Kernel>(kernel: K, tokens: &[u16], ends: &[usize], rows: &mut [f32]) {
+fn look_up<K: Kernel>(kernel: K, weights: &Weights, (tokens, ends): (&[u16], &[usize]), rows: &mut [f32]) {
     for text in texts(ends) {
         for (position, row) in text.enumerate() {
             let (integers, step) = weights::token(tokens[row]);
             let to = &mut rows[row * HIDDEN..][..HIDDEN];
-            kernel.look_up(integers, step, weights::position(position), to);
+            kernel.look_up(integers, step, weights.position(position), to);
         }
     }
-    kernel.normalise(rows, &weights::first_norm());
+    kernel.normalise(rows, &weights.first_norm());
 }
 
 /// First half of a layer: every token looks at the others of its text.

@@ -1,11 +1,12 @@
-//! The built-in encoder: all-MiniLM-L6-v2 in 8-bit integers, compiled into the binary.
-//! `tokenizer` turns text into token numbers, `forward` turns those into vectors with the `kernels` of this processor,
-//! `weights` is a view of the compiled-in file. Nothing is copied to the heap but scratch space.
+//! The built-in encoders: all-MiniLM-L6-v2, and what became of it when it was taught what a tool is, both in 8-bit integers,
+//! compiled into the binary. `tokenizer` turns text into token numbers, `forward` turns those into vectors with the `kernels`
+//! of this processor, `weights` is a view of the compiled-in files. Nothing is copied to the heap but scratch space.
 
 use std::sync::Mutex;
 
 use super::{Embedder, Error, ModelId, TextKind};
 use forward::Scratch;
+use weights::Weights;
 
 mod forward;
 mod kernels;
@@ -23,28 +24,34 @@ const BATCH_ROWS: usize = weights::TOKENS_MAX;
 /// Scratch spaces kept for the next call; more than that run at once seldom, and each may be 2 MB.
 const SCRATCH_KEPT: usize = 4;
 
-/// The built-in encoder. Cheap to make; the weights are paged in by the first text.
+/// A built-in encoder. Cheap to make; the weights are paged in by the first text.
 pub struct Builtin {
     id: ModelId,
     path: Path,
+    weights: &'static Weights,
     scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Builtin {
-    /// The encoder with the fastest kernels that this processor has.
+    /// The router's encoder with the fastest kernels that this processor has.
     pub fn new() -> Self {
-        Self::on(Path::best())
+        Self::on(Path::best(), "builtin/router-v1", &weights::ROUTER)
     }
 
-    /// The encoder with given kernels, for tests and benches; `None` when this processor lacks them.
+    /// The model that the router's encoder was made from, as it is.
+    pub fn base() -> Self {
+        Self::on(Path::best(), "builtin/all-minilm-l6-v2", &weights::BASE)
+    }
+
+    /// The same encoder with given kernels, for tests and benches; `None` when this processor lacks them.
     #[doc(hidden)]
-    pub fn with_path(path: Path) -> Option<Self> {
-        path.is_available().then(|| Self::on(path))
+    pub fn with_path(self, path: Path) -> Option<Self> {
+        path.is_available().then_some(Self { path, ..self })
     }
 
-    fn on(path: Path) -> Self {
-        let id = ModelId { name: "builtin/all-minilm-l6-v2".to_owned(), hash: weights::content_hash() };
-        Self { id, path, scratch: Mutex::new(Vec::new()) }
+    fn on(path: Path, name: &str, weights: &'static Weights) -> Self {
+        let id = ModelId { name: name.to_owned(), hash: weights.content_hash() };
+        Self { id, path, weights, scratch: Mutex::new(Vec::new()) }
     }
 
     fn take_scratch(&self) -> Scratch {
@@ -83,14 +90,14 @@ impl Embedder for Builtin {
             let start = tokens.len();
             tokenizer::encode(text, &mut tokens);
             if tokens.len() > BATCH_ROWS && start > 0 {
-                forward::run(self.path, &tokens[..start], &ends, &mut scratch, &mut vectors);
+                forward::run((self.path, self.weights), &tokens[..start], &ends, &mut scratch, &mut vectors);
                 tokens.drain(..start);
                 ends.clear();
             }
             ends.push(tokens.len());
         }
         if !ends.is_empty() {
-            forward::run(self.path, &tokens, &ends, &mut scratch, &mut vectors);
+            forward::run((self.path, self.weights), &tokens, &ends, &mut scratch, &mut vectors);
         }
         self.give_back(scratch);
         Ok(vectors)

@@ -135,11 +135,20 @@ fn every_character_is_read_as_the_reference_reads_it() {
 }
 
 #[test]
-fn the_weights_are_those_of_the_manifest() {
-    let manifest: toml::Table = toml::from_str(include_str!("../../../models/manifest.toml")).unwrap();
-    let file = include_bytes!("../../../models/all-minilm-l6-v2.bin");
+fn the_weights_are_those_of_the_manifests() {
+    let models: [(&str, &[u8]); 2] = [
+        (include_str!("../../../models/all-minilm-l6-v2.toml"), include_bytes!("../../../models/all-minilm-l6-v2.bin")),
+        (include_str!("../../../models/router-v1.toml"), include_bytes!("../../../models/router-v1.bin")),
+    ];
     let hex = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(file), manifest["file"]["sha256"].as_str().unwrap());
-    assert_eq!(hex(&file[weights::HEADER_LEN..]), manifest["file"]["content_sha256"].as_str().unwrap());
-    assert_eq!(i64::try_from(file.len()).unwrap(), manifest["file"]["bytes"].as_integer().unwrap());
+    let contents = models.map(|(manifest, file)| {
+        let manifest: toml::Table = toml::from_str(manifest).unwrap();
+        assert_eq!(hex(file), manifest["file"]["sha256"].as_str().unwrap());
+        let content = manifest["file"]["content_sha256"].as_str().unwrap().to_owned();
+        assert_eq!(hex(&file[weights::HEADER_LEN..]), content);
+        assert_eq!(i64::try_from(file.len()).unwrap(), manifest["file"]["bytes"].as_integer().unwrap());
+        (manifest, content)
+    });
+    let [(_, base), (taught, _)] = contents;
+    assert_eq!(taught["base"]["content_sha256"].as_str().unwrap(), base);
 }

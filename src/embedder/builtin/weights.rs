@@ -1,5 +1,8 @@
-//! A view of the compiled-in weights file. models/pack.py writes it; models/README.md describes the layout.
-//! Offsets are computed and the file's shape is checked while this is compiled, so nothing can go wrong at run time.
+//! A view of the compiled-in weights files. models/pack.py writes them; models/README.md describes the layouts.
+//! Offsets are computed and the shapes of the files are checked while this is compiled, so nothing can go wrong at run time.
+//!
+//! The base model has a file of its own. What was taught to route is its layers alone: word pieces were left as they are, so
+//! a second copy of them (half of a file) would say the same.
 
 use super::kernels::bytes;
 
@@ -19,15 +22,20 @@ pub(super) const TOKENS_MAX: usize = 256;
 pub(super) const SLOTS: usize = 1 << 16;
 
 const MAGIC: &[u8; 8] = b"mcporchE";
-const LAYOUT: u32 = 1;
+const LAYOUT_WHOLE: u32 = 1;
+const LAYOUT_LAYERS: u32 = 2;
 /// Bytes before the first section.
 pub(super) const HEADER_LEN: usize = 128;
 const HASH_AT: usize = 40;
+const HASH_LEN: usize = 32;
+/// In a file of layers: the hash of the base's content, whose word pieces it belongs to.
+const HASH_OF_BASE_AT: usize = HASH_AT + HASH_LEN;
 const ALIGN: usize = 64;
 
 #[repr(C, align(64))]
 struct Aligned<T: ?Sized>(T);
-static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../../models/all-minilm-l6-v2.bin"));
+static BASE_FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../../models/all-minilm-l6-v2.bin"));
+static ROUTER_FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../../models/router-v1.bin"));
 
 /// One linear layer. `panels` holds the weights in groups of 16 outputs; in a group, 4 inputs of each of the 16 outputs
 /// lie side by side, then the next 4 inputs.
@@ -81,29 +89,69 @@ struct LayerAt {
     narrow_norm: usize,
 }
 
-/// Where everything outside the layers lies, and the length of the file.
-struct Map {
-    token_scales: usize,
+/// Where the parts of the network lie that can be taught.
+struct NetworkAt {
     positions: usize,
     norm: usize,
     layers: [LayerAt; LAYERS],
+}
+
+/// Where the word pieces lie in the base's file, around its network, and where its letters begin.
+struct WordsAt {
+    scales: usize,
     tokens: usize,
     slots: usize,
     ends: usize,
     letters: usize,
 }
 
-static MAP: Map = Map::new();
+/// The network of one model.
+pub(super) struct Weights {
+    file: &'static [u8],
+    at: NetworkAt,
+}
+
+/// sentence-transformers/all-MiniLM-L6-v2 as it is.
+pub(super) static BASE: Weights = Weights { file: &BASE_FILE.0, at: base_map().0 };
+/// The same, taught what a tool is.
+pub(super) static ROUTER: Weights = Weights { file: &ROUTER_FILE.0, at: Walk(HEADER_LEN).network() };
+static WORDS: WordsAt = base_map().1;
 
 const _: () = {
-    let file = &FILE.0;
+    let file = &BASE_FILE.0;
+    assert!(is_ours(file, LAYOUT_WHOLE), "models/all-minilm-l6-v2.bin has another layout; run models/pack.py");
+    let words = base_map().1;
+    let letters_len = number(file, words.ends + VOCABULARY * 4) as usize;
+    assert!(file.len() == words.letters + letters_len, "models/all-minilm-l6-v2.bin is cut");
+};
+
+const _: () = {
+    let file = &ROUTER_FILE.0;
+    assert!(is_ours(file, LAYOUT_LAYERS), "models/router-v1.bin has another layout; run models/pack.py");
+    let mut walk = Walk(HEADER_LEN);
+    walk.network();
+    assert!(file.len() == walk.0, "models/router-v1.bin is cut");
+    let mut at = 0;
+    while at < HASH_LEN {
+        assert!(
+            file[HASH_OF_BASE_AT + at] == BASE_FILE.0[HASH_AT + at],
+            "models/router-v1.bin belongs to another models/all-minilm-l6-v2.bin; run models/pack.py"
+        );
+        at += 1;
+    }
+};
+
+/// Whether a file begins as ours do.
+const fn is_ours(file: &[u8], layout: u32) -> bool {
     let mut at = 0;
     while at < MAGIC.len() {
-        assert!(file[at] == MAGIC[at], "models/all-minilm-l6-v2.bin is not a weights file; run models/pack.py");
+        if file[at] != MAGIC[at] {
+            return false;
+        }
         at += 1;
     }
     let want = [
-        LAYOUT,
+        layout,
         HIDDEN as u32,
         LAYERS as u32,
         HEADS as u32,
@@ -114,22 +162,30 @@ const _: () = {
     ];
     let mut field = 0;
     while field < want.len() {
-        assert!(
-            number(MAGIC.len() + field * 4) == want[field],
-            "models/all-minilm-l6-v2.bin has another layout; run models/pack.py"
-        );
+        if number(file, MAGIC.len() + field * 4) != want[field] {
+            return false;
+        }
         field += 1;
     }
-    let map = Map::new();
-    assert!(
-        file.len() == map.letters + number(map.ends + VOCABULARY * 4) as usize,
-        "models/all-minilm-l6-v2.bin is cut"
-    );
-};
+    true
+}
 
-const fn number(at: usize) -> u32 {
-    let file = &FILE.0;
+const fn number(file: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([file[at], file[at + 1], file[at + 2], file[at + 3]])
+}
+
+const fn base_map() -> (NetworkAt, WordsAt) {
+    let mut walk = Walk(HEADER_LEN);
+    let scales = walk.floats(VOCABULARY);
+    let network = walk.network();
+    let words = WordsAt {
+        scales,
+        tokens: walk.section(VOCABULARY * HIDDEN),
+        slots: walk.section(SLOTS * 2),
+        ends: walk.section((VOCABULARY + 1) * 4),
+        letters: walk.section(0),
+    };
+    (network, words)
 }
 
 /// Walks through the file, section by section.
@@ -176,86 +232,81 @@ impl Walk {
             narrow_norm: self.norm(),
         }
     }
-}
 
-impl Map {
-    const fn new() -> Self {
-        let mut walk = Walk(HEADER_LEN);
-        Self {
-            token_scales: walk.floats(VOCABULARY),
-            positions: walk.floats(TOKENS_MAX * HIDDEN),
-            norm: walk.norm(),
-            layers: [walk.layer(), walk.layer(), walk.layer(), walk.layer(), walk.layer(), walk.layer()],
-            tokens: walk.section(VOCABULARY * HIDDEN),
-            slots: walk.section(SLOTS * 2),
-            ends: walk.section((VOCABULARY + 1) * 4),
-            letters: walk.section(0),
+    const fn network(&mut self) -> NetworkAt {
+        NetworkAt {
+            positions: self.floats(TOKENS_MAX * HIDDEN),
+            norm: self.norm(),
+            layers: [self.layer(), self.layer(), self.layer(), self.layer(), self.layer(), self.layer()],
         }
     }
 }
 
-/// First 16 hex digits of the SHA-256 of everything behind the header, as pack.py wrote it there.
-pub(super) fn content_hash() -> String {
-    FILE.0[HASH_AT..HASH_AT + 8].iter().map(|byte| format!("{byte:02x}")).collect()
+impl Weights {
+    /// First 16 hex digits of the SHA-256 of everything behind the header, as pack.py wrote it there.
+    pub(super) fn content_hash(&self) -> String {
+        self.file[HASH_AT..HASH_AT + 8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What is added to the token at `position`.
+    pub(super) fn position(&self, position: usize) -> &'static [f32] {
+        &self.floats(self.at.positions, TOKENS_MAX * HIDDEN)[position * HIDDEN..][..HIDDEN]
+    }
+
+    /// Normalises the sum of token and position.
+    pub(super) fn first_norm(&self) -> Norm {
+        self.norm(self.at.norm)
+    }
+
+    /// Layer `number`, counted from 0.
+    pub(super) fn layer(&self, number: usize) -> Layer {
+        let at = &self.at.layers[number];
+        Layer {
+            attend: self.linear(&at.attend),
+            attended: self.linear(&at.attended),
+            attended_norm: self.norm(at.attended_norm),
+            widen: self.linear(&at.widen),
+            narrow: self.linear(&at.narrow),
+            narrow_norm: self.norm(at.narrow_norm),
+        }
+    }
+
+    fn floats(&self, at: usize, count: usize) -> &'static [f32] {
+        bytes::floats(&self.file[at..][..count * 4])
+    }
+
+    fn norm(&self, at: usize) -> Norm {
+        Norm { gain: self.floats(at, HIDDEN), bias: self.floats(at + HIDDEN * 4, HIDDEN) }
+    }
+
+    fn linear(&self, at: &LinearAt) -> Linear {
+        Linear {
+            inputs: at.inputs,
+            outputs: at.outputs,
+            smooth: self.floats(at.smooth, at.inputs),
+            scales: self.floats(at.scales, at.outputs),
+            bias: self.floats(at.bias, at.outputs),
+            sums: bytes::sums(&self.file[at.sums..][..at.outputs * 4]),
+            panels: bytes::integers(&self.file[at.panels..][..at.inputs * at.outputs]),
+        }
+    }
 }
 
 /// The integers of one word piece, and the size of one step.
 pub(super) fn token(id: u16) -> (&'static [i8], f32) {
     let row = usize::from(id);
-    (bytes::integers(&FILE.0[MAP.tokens + row * HIDDEN..][..HIDDEN]), floats(MAP.token_scales, VOCABULARY)[row])
-}
-
-/// What is added to the token at `position`.
-pub(super) fn position(position: usize) -> &'static [f32] {
-    &floats(MAP.positions, TOKENS_MAX * HIDDEN)[position * HIDDEN..][..HIDDEN]
-}
-
-/// Normalises the sum of token and position.
-pub(super) fn first_norm() -> Norm {
-    norm(MAP.norm)
-}
-
-/// Layer `number`, counted from 0.
-pub(super) fn layer(number: usize) -> Layer {
-    let at = &MAP.layers[number];
-    Layer {
-        attend: linear(&at.attend),
-        attended: linear(&at.attended),
-        attended_norm: norm(at.attended_norm),
-        widen: linear(&at.widen),
-        narrow: linear(&at.narrow),
-        narrow_norm: norm(at.narrow_norm),
-    }
+    let scales = bytes::floats(&BASE_FILE.0[WORDS.scales..][..VOCABULARY * 4]);
+    (bytes::integers(&BASE_FILE.0[WORDS.tokens + row * HIDDEN..][..HIDDEN]), scales[row])
 }
 
 /// The vocabulary's hash table: word piece numbers, `u16::MAX` where empty.
 pub(super) fn slots() -> &'static [u16] {
-    bytes::shorts(&FILE.0[MAP.slots..][..SLOTS * 2])
+    bytes::shorts(&BASE_FILE.0[WORDS.slots..][..SLOTS * 2])
 }
 
 /// The letters of a word piece; those that continue a word begin with `##`.
 pub(super) fn piece(id: u16) -> &'static [u8] {
-    let ends = bytes::words(&FILE.0[MAP.ends..][..(VOCABULARY + 1) * 4]);
+    let ends = bytes::words(&BASE_FILE.0[WORDS.ends..][..(VOCABULARY + 1) * 4]);
     let row = usize::from(id);
-    &FILE.0[MAP.letters..][ends[row] as usize..ends[row + 1] as usize]
-}
-
-fn floats(at: usize, count: usize) -> &'static [f32] {
-    bytes::floats(&FILE.0[at..][..count * 4])
-}
-
-fn norm(at: usize) -> Norm {
-    Norm { gain: floats(at, HIDDEN), bias: floats(at + HIDDEN * 4, HIDDEN) }
-}
-
-fn linear(at: &LinearAt) -> Linear {
-    Linear {
-        inputs: at.inputs,
-        outputs: at.outputs,
-        smooth: floats(at.smooth, at.inputs),
-        scales: floats(at.scales, at.outputs),
-        bias: floats(at.bias, at.outputs),
-        sums: bytes::sums(&FILE.0[at.sums..][..at.outputs * 4]),
-        panels: bytes::integers(&FILE.0[at.panels..][..at.inputs * at.outputs]),
-    }
+    &BASE_FILE.0[WORDS.letters..][ends[row] as usize..ends[row + 1] as usize]
 }

@@ -20,7 +20,7 @@ mod tests;
 /// Texts per run: enough to keep all cores at work, few enough that padding to the longest stays cheap (a guess).
 const BATCH: usize = 32;
 
-/// The model named by the options, which is not the built-in one.
+/// The model named by the options, which is not a built-in one.
 pub(super) fn open(options: &Options) -> Result<Arc<dyn Embedder>, Error> {
     let loaded = if folder::is_meant(&options.model) { folder::open(options)? } else { catalogue::open(options)? };
     Ok(Arc::new(loaded))

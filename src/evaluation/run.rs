@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use crate::domain::{Hints, ToolKey};
+use crate::domain::ToolKey;
 use crate::embedder::{self, Embedder, TextKind};
 use crate::index::{self, Entry, Snapshot};
 use crate::router::{RankOptions, Ranking, rank};
@@ -84,13 +84,15 @@ fn prepare(
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Prepared, Error> {
-    let no_hints = Arc::new(Hints::default());
+    let about = || set.tools.iter().zip(&set.hints).zip(&set.tool_hints);
     let texts: Vec<Vec<String>> =
-        set.tools.iter().zip(&set.hints).map(|(tool, hints)| index::texts_to_embed(tool, hints, &no_hints)).collect();
+        about().map(|((tool, server), own)| index::texts_to_embed(tool, server, own)).collect();
+    let examples: Vec<Vec<String>> = set.tool_hints.iter().map(|own| index::examples_to_embed(own)).collect();
     let of_tools: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+    let of_examples: Vec<&str> = examples.iter().flatten().map(String::as_str).collect();
     let of_requests: Vec<&str> = set.requests.iter().map(|request| request.text.as_str()).collect();
     let of_negatives: Vec<&str> = set.negatives.iter().map(String::as_str).collect();
-    let total = of_tools.len() + of_requests.len() + of_negatives.len();
+    let total = of_tools.len() + of_examples.len() + of_requests.len() + of_negatives.len();
     let mut before = 0;
     let mut embed = |kind, texts: &[&str]| {
         let vectors = embed_all(embedder, kind, texts, options.threads, &mut |done| {
@@ -100,14 +102,15 @@ fn prepare(
         vectors.map_err(|source| Error::Embed { path: set.folder.clone(), source: Box::new(source) })
     };
     let mut tool_vectors = embed(TextKind::Document, &of_tools)?.into_iter();
+    let mut example_vectors = embed(TextKind::Document, &of_examples)?.into_iter();
     let request_vectors = embed(TextKind::Query, &of_requests)?;
     let negative_vectors = embed(TextKind::Query, &of_negatives)?;
-    let entries = set.tools.iter().zip(&set.hints).zip(&texts).map(|((tool, hints), texts)| Entry {
+    let entries = about().zip(texts.iter().zip(&examples)).map(|(((tool, server), own), (texts, examples))| Entry {
         tool: Arc::clone(tool),
-        server_hints: Arc::clone(hints),
-        tool_hints: Arc::clone(&no_hints),
+        server_hints: Arc::clone(server),
+        tool_hints: Arc::clone(own),
         vectors: tool_vectors.by_ref().take(texts.len()).map(Arc::from).collect(),
-        examples: Vec::new(),
+        examples: example_vectors.by_ref().take(examples.len()).map(Arc::from).collect(),
     });
     let entries = entries.collect();
     Ok(Prepared { set, entries, request_vectors, negative_vectors })

@@ -25,6 +25,8 @@ pub(super) struct Set {
     pub(super) tools: Vec<Arc<Tool>>,
     /// What is known about the server of each tool.
     pub(super) hints: Vec<Arc<Hints>>,
+    /// What is known about each tool: its examples.
+    pub(super) tool_hints: Vec<Arc<Hints>>,
     pub(super) requests: Vec<Request>,
     /// Requests that no tool serves.
     pub(super) negatives: Vec<String>,
@@ -44,6 +46,8 @@ struct ToolLine {
     name: Option<String>,
     description: Option<String>,
     input_schema: Option<Value>,
+    #[serde(default)]
+    examples: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -81,13 +85,14 @@ pub(super) fn read(folder: &Path) -> Result<Option<Set>, Error> {
     let about: HashMap<String, Arc<Hints>> = servers.into_iter().map(server_hints).collect();
 
     let mut places: HashMap<(String, String), usize> = HashMap::new();
-    let (mut tools, mut hints) = (Vec::new(), Vec::new());
-    for line in tool_lines {
+    let (mut tools, mut hints, mut tool_hints) = (Vec::new(), Vec::new(), Vec::new());
+    for mut line in tool_lines {
         let server = line.server.clone().unwrap_or_default();
         let name = line.name.clone().unwrap_or_default();
         // A tool that stands there twice is one tool: the second would be refused by the index.
         places.entry((server.clone(), name)).or_insert_with(|| {
             hints.push(about.get(&server).cloned().unwrap_or_default());
+            tool_hints.push(Arc::new(Hints { examples: std::mem::take(&mut line.examples), ..Hints::default() }));
             tools.push(Arc::new(tool(line)));
             tools.len() - 1
         });
@@ -100,7 +105,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<Set>, Error> {
     let negatives = read_lines::<NegativeLine>(&folder.join("negatives.jsonl"))?.unwrap_or_default();
     let name = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.display().to_string());
     let negatives = negatives.into_iter().map(|line| line.query).collect();
-    Ok(Some(Set { name, folder: folder.to_owned(), tools, hints, requests, negatives }))
+    Ok(Some(Set { name, folder: folder.to_owned(), tools, hints, tool_hints, requests, negatives }))
 }
 
 fn request(

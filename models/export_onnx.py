@@ -1,21 +1,21 @@
 """The float model as an ONNX graph, in a folder that embedder.model can name: to test the way through ONNX Runtime.
 
-    python models/export_onnx.py FOLDER
+    python models/export_onnx.py FOLDER [--tuned RUN... [--share S]]
 
-Writes model.onnx (output last_hidden_state; the reader takes the mean) and the tokenizer's files. Built node by node,
+Of the base, or as pack.py does of the mean of runs of the training. Writes model.onnx (output last_hidden_state; the reader takes the mean) and the tokenizer's files. Built node by node,
 so that neither torch nor a network is needed.
 """
 
+import argparse
 import json
 import pathlib
 import shutil
-import sys
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from pack import HEADS, HIDDEN, LAYERS, TOKENS_MAX, model_folder, read_tensors
+from pack import HEADS, HIDDEN, LAYERS, TOKENS_MAX, averaged, model_folder, read_tensors
 
 
 class Graph:
@@ -100,9 +100,14 @@ def build(tensors):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--tuned", type=pathlib.Path, nargs="+", metavar="RUN")
+    parser.add_argument("--share", type=float, default=0.7)
+    asked = parser.parse_args()
+    folder = asked.folder
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(build(read_tensors()), str(folder / "model.onnx"))
+    onnx.save(build(averaged(asked.tuned, asked.share) if asked.tuned else read_tensors()), str(folder / "model.onnx"))
     for name in ("tokenizer.json", "config.json", "special_tokens_map.json"):
         shutil.copyfile(model_folder() / name, folder / name)
     config = json.loads((model_folder() / "tokenizer_config.json").read_text())

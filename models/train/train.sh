@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the router's encoder from nothing: teaches it once for each seed with a third of each set held back, says how well it does there,
-# packs the mean, and fits the ranking with what was held back.
+# packs the mean, teaches two more with the other thirds held back, and fits the ranking with what each never saw.
 #   train.sh SETS TOOLS OUT [SEED…]
 # SETS: folder of sets with the catalogue; TOOLS: folder of tools/list answers; OUT: where everything else goes, the environment of Python too.
 # Seeds are 1 2 3 where none is given. STEPS=N for another length, SHARE=S for another share of what was learned. A seed that is there is kept.
@@ -13,7 +13,7 @@ mkdir -p "$3"
 sets=$(cd "$1" && pwd -P) tools=$(cd "$2" && pwd -P) out=$(cd "$3" && pwd -P)
 shift 3
 [ $# -gt 0 ] || set -- 1 2 3
-share=${SHARE:-0.7}
+share=${SHARE:-0.85}
 if [ ! -e "$out/venv/ready" ]; then
     python3 -m venv "$out/venv"
     "$out/venv/bin/pip" install --quiet --no-deps -r "$project/models/requirements.txt"
@@ -21,13 +21,17 @@ if [ ! -e "$out/venv/ready" ]; then
     touch "$out/venv/ready"
 fi
 python=$out/venv/bin/python
+
+# teach FOLDER SEED FOLD
+teach() {
+    if ! grep -qs "\"steps\": \"${STEPS:-600}\"" "$1/run.json"; then
+        "$python" "$here/train_router.py" --sets "$sets" --tools "$tools" --out "$1" --seed "$2" --fold "$3" --steps "${STEPS:-600}"
+    fi
+}
 runs=()
 for seed in "$@"; do
-    run=$out/seed-$seed
-    if ! grep -qs "\"steps\": \"${STEPS:-600}\"" "$run/run.json"; then
-        "$python" "$here/train_router.py" --sets "$sets" --tools "$tools" --out "$run" --seed "$seed" --steps "${STEPS:-600}"
-    fi
-    runs+=("$run")
+    teach "$out/seed-$seed" "$seed" 0
+    runs+=("$out/seed-$seed")
 done
 "$python" "$here/evaluate.py" --sets "$sets" --share "$share" --shipped "$share" --json "$out/figures.json" base "${runs[@]/%//tuned.safetensors}"
 
@@ -46,11 +50,23 @@ numbers |= {"model": "builtin/router-v1", "shift": None, "weights": numbers["wei
 json.dump(numbers, open(f"{sys.argv[1]}/router-v1.ranking.json", "w"))
 END
 fi
-cargo build --quiet --release --manifest-path "$project/Cargo.toml" --target-dir "${CARGO_TARGET_DIR:-$project/target}"
-"$python" "$here/data.py" "$sets" "$out/held"
-features=$out/features
-rm -rf "$features"
-"${CARGO_TARGET_DIR:-$project/target}/release/mcporch" --home "$out/home" eval --features "$features" "$out"/held/*/
-"$python" "$project/models/fit_router.py" "$features" --few --write router-v1
+target=${CARGO_TARGET_DIR:-$project/target}
+cargo build --quiet --release --manifest-path "$project/Cargo.toml" --target-dir "$target"
+eval_into() { # FEATURES HELD [more options of mcporch]
+    local features=$1 held=$2
+    shift 2
+    rm -rf "$features"
+    "$target/release/mcporch" --home "$out/home" "$@" eval --features "$features" "$held"/*/
+}
+"$python" "$here/data.py" "$sets" "$out/held-0"
+eval_into "$out/features-0" "$out/held-0"
+runtime=$(find "$out/venv" -name 'libonnxruntime.so.*' -o -name 'libonnxruntime.*.dylib' | head -n 1)
+for fold in 1 2; do
+    teach "$out/fold-$fold" 1 "$fold"
+    "$python" "$project/models/export_onnx.py" "$out/onnx-$fold" --tuned "$out/fold-$fold" --share "$share"
+    "$python" "$here/data.py" "$sets" "$out/held-$fold" "$fold" "$tools"
+    eval_into "$out/features-$fold" "$out/held-$fold" --set "embedder.model=$out/onnx-$fold" --set "embedder.onnx_runtime=$runtime"
+done
+"$python" "$project/models/fit_router.py" "$out"/features-{0,1,2} --few --write router-v1
 rm -f "$out/placeholder"
-"$python" "$here/int8.py" --sets "$out/held" --features "$features" --share "$share" "${runs[@]}"
+"$python" "$here/int8.py" --sets "$out/held-0" --features "$out/features-0" --share "$share" "${runs[@]}"

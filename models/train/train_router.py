@@ -7,8 +7,8 @@ DEV is a folder of sets (see data.py) with the catalogue, TOOLS one of tools/lis
 held back (data.py); with it everything is trained on. Writes tuned.safetensors, log.jsonl and run.json.
 
 Loss: InfoNCE at temperature --temperature over all tools of the batch: the right ones of the other requests, and for each request --hard rivals:
-near misses of the base model and of words, and other tools of the same server. What may be right, too, is no rival: other right tools, equal
-texts, and what the base model takes for the same (cosine above --same).
+near misses of the model that it starts with and of words, and other tools of the same server. What may be right, too, is no rival: other right
+tools, equal texts, and what that model takes for the same (cosine above --same).
 """
 
 import argparse
@@ -26,10 +26,8 @@ from safetensors.torch import save_file
 
 import data
 import texts
-from encoder import Encoder, base_folder, read_weights, tokenizer
+from encoder import Encoder, base_folder, mean_of, read_weights, tokenizer
 
-# The folders of real tool lists, and what their servers are called in config/known_tools.
-KNOWN_AS = {"py-calculator": "calculator", "py-fetch": "fetch", "py-git": "git", "py-sqlite": "sqlite", "py-time": "time", "cyanheads-git": "git-extended"}
 REPOSITORY = data.HERE.parent.parent
 
 
@@ -134,29 +132,31 @@ class Ruled:
 
 def sources(asked, encoder):
     """Everything that is trained on."""
-    sets, _, held = data.cut_sets(asked.sets)
+    sets, _, held = data.cut_sets(asked.sets, asked.fold)
     if asked.all:
         sets, held = [data.whole(asked.sets / name) for name in data.set_names(asked.sets)], set()
     rng = random.Random(3)
+    real = data.real_tools(asked.tools)
+    held |= {data.plain(tool["description"]) for tool in real if data.is_own_held_back(tool["server"], asked.fold)}
+    written = data.own_requests("catalogue")
+    servers = {server for server, _ in written}
     free = [
         tool
         for tool in data.read_lines(asked.sets / "catalogue" / "tools.jsonl")
-        if data.plain(tool["description"]) not in held and data.plain(" ".join(data.key_of(tool))) not in held
+        if data.plain(tool["description"]) not in held
+        and data.plain(" ".join(data.key_of(tool))) not in held
+        and not (tool["server"] in servers and data.is_own_held_back(tool["server"], asked.fold))
     ]
-    written = data.own_requests("catalogue")
-    servers = {server for server, _ in written}
     mine = [tool for tool in free if tool["server"] in servers]
     others = [tool for tool in free if tool["server"] not in servers]
     queries = [{"query": one[2], "gold": [{"server": server, "name": name}]} for (server, name), found in written.items() for one in found]
     sets.append(data.Set("own catalogue", mine + rng.sample(others, min(2000, len(others))), queries))
-    real, written, known = [], data.own_requests("real_servers"), data.known_tools(REPOSITORY / "config" / "known_tools")
+    real = [tool for tool in real if not data.is_own_held_back(tool["server"], asked.fold)]
+    written, known = data.own_requests("real_servers"), data.known_tools(REPOSITORY / "config" / "known_tools")
     queries = [{"query": one[2], "gold": [{"server": server, "name": name}]} for (server, name), found in written.items() for one in found]
-    for path in sorted(asked.tools.glob("probe-*.tools.json")):
-        server, answer = path.name[6:-11], json.load(open(path, encoding="utf-8"))
-        for tool in answer if isinstance(answer, list) else answer["tools"]:
-            real.append({"server": server, "name": tool["name"], "description": tool.get("description") or ""})
-            for sentence in known.get((KNOWN_AS.get(server, server), tool["name"]), []):
-                queries.append({"query": sentence, "gold": [{"server": server, "name": tool["name"]}]})
+    for tool in real:
+        sentences = known.get((data.KNOWN_AS.get(tool["server"], tool["server"]), tool["name"]), [])
+        queries += [{"query": sentence, "gold": [{"server": tool["server"], "name": tool["name"]}]} for sentence in sentences]
     sets.append(data.Set("own real", real, queries))
     made = [Source(one, encoder, asked) for one in sets if one.requests]
     return made + ([Ruled(free, asked)] if asked.by_rule else [])
@@ -228,6 +228,8 @@ def main():
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--all", action="store_true", help="hold nothing back")
+    parser.add_argument("--start", type=pathlib.Path, nargs="+", metavar="RUN", help="goes on from the mean of these runs, with the rivals that it takes for near")
+    parser.add_argument("--fold", type=int, default=0, choices=range(len(data.FOLDS)), help="which part is held back")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=64)
@@ -248,7 +250,8 @@ def main():
     rng = random.Random(asked.seed)
     asked.out.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    encoder, tokens = Encoder(read_weights(base_folder() / "model.safetensors")), tokenizer()
+    start = mean_of([read_weights(run / "tuned.safetensors") for run in asked.start]) if asked.start else read_weights(base_folder() / "model.safetensors")
+    encoder, tokens = Encoder(start), tokenizer()
     made = sources(asked, encoder)
     for source in made:
         print(f"{source.name}: {len(source.tools)} tools, {source.asked_for} requests", flush=True)

@@ -7,10 +7,11 @@ use crate::index::NamedBy;
 use super::model::Fitted;
 
 /// Names of [`Features::values`], in order; the fitted models name their features so.
-pub const FEATURE_NAMES: [&str; 10] = [
+pub const FEATURE_NAMES: [&str; 11] = [
     "share_logit",
     "meaning",
     "shift",
+    "lift",
     "words",
     "words_share",
     "request_in_any",
@@ -33,6 +34,8 @@ pub struct Features {
     pub meaning: f32,
     /// The product of the shifted request and the first.
     pub shift: f32,
+    /// How far its examples lifted `meaning`.
+    pub lift: f32,
     /// BM25 of the request and the first, in units of a cosine (.012 each).
     pub words: f32,
     /// The same as a share of what is possible.
@@ -57,6 +60,7 @@ impl Features {
             self.share_logit,
             self.meaning,
             self.shift,
+            self.lift,
             self.words,
             self.words_share,
             self.request_in_any,

@@ -32,6 +32,10 @@ pub struct Evidence {
     pub server: f32,
     /// The product of the shifted request and the tool; 0 for a model that no shift was learned for.
     pub shift: f32,
+    /// How far its examples lifted the cosine.
+    pub lift: f32,
+    /// What its required parameters took off `base`.
+    pub demand: f32,
     /// Words in common.
     pub overlap: Overlap,
     /// The first place in the list with a copy of this tool; its own where there is none before it.
@@ -40,7 +44,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// Names of [`Self::values`], in order.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 17] = [
         "row",
         "named",
         "base",
@@ -49,6 +53,8 @@ impl Evidence {
         "words_share",
         "server",
         "shift",
+        "lift",
+        "demand",
         "request_in_any",
         "request_in_parameters",
         "name_in_request",
@@ -60,7 +66,7 @@ impl Evidence {
 
     /// As numbers, in the order of [`Self::NAMES`].
     #[must_use]
-    pub fn values(&self) -> [f32; 15] {
+    pub fn values(&self) -> [f32; 17] {
         let overlap = &self.overlap;
         [
             self.row as f32,
@@ -71,6 +77,8 @@ impl Evidence {
             self.words_share,
             self.server,
             self.shift,
+            self.lift,
+            self.demand,
             overlap.request_in_any,
             overlap.request_in_parameters,
             overlap.name_in_request,
@@ -89,6 +97,7 @@ pub(super) fn gain(weights: &Weights, tool: &Scored, words_factor: f32, meaning_
         + weights.request_in_parameters * tool.overlap.request_in_parameters;
     let of_words = tool.breadth * of_words + weights.words * POINT_OF_WORDS * tool.words;
     words_factor * of_words + weights.server * tool.server + meaning_factor * weights.shift * tool.shift
+        - weights.demand * tool.demand
 }
 
 /// The share of each tool in a softmax over the best of `pool`, 0 for those behind them.
@@ -132,6 +141,7 @@ pub(super) fn features(snapshot: &Snapshot, request: &str, pool: &[Scored]) -> F
         share_logit: (share / (1.0 - share)).ln(),
         meaning: first.meaning,
         shift: first.shift,
+        lift: first.lift,
         words: first.words * POINT_OF_WORDS,
         words_share: first.words_share,
         request_in_any: first.overlap.request_in_any,

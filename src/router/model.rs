@@ -57,6 +57,9 @@ pub(super) struct Weights {
     /// Of the tool's words, beyond what the ranking's first step gives them.
     #[serde(default)]
     pub(super) words: f32,
+    /// Of what its required parameters take off, beyond what the first step takes off; -1: they take off nothing.
+    #[serde(default)]
+    pub(super) demand: f32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,7 +106,14 @@ impl Fitted {
             None if weights.shift == 0.0 => None,
             None => return None,
         };
-        let all = [weights.request_in_any, weights.request_in_parameters, weights.server, weights.shift, weights.words];
+        let all = [
+            weights.request_in_any,
+            weights.request_in_parameters,
+            weights.server,
+            weights.shift,
+            weights.words,
+            weights.demand,
+        ];
         let fits = all.iter().all(|number| number.is_finite());
         let (is_right, is_any) = (Logistic::new(&is_right)?, Logistic::new(&is_any)?);
         fits.then_some(Self { weights, is_right, is_any, model, shift })

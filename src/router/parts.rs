@@ -80,12 +80,10 @@ pub fn parts(
     let exact = snapshot.meanings(query_vector, &rows);
     let (meaning_factor, words_factor) = ranking::factors(options.words_weight);
     let weights = &model::fitted(snapshot.model()).weights;
-    let values = super::values::count(request);
     let of_candidate = |(candidate, exact): (&ranking::Candidate, f32)| {
         let Some(tool) = pool.iter().find(|tool| tool.row == candidate.entry) else { return Parts::default() };
         let row = tool.row;
         let at = scores.rows.iter().position(|known| *known as usize == row);
-        let required = usize::from(snapshot.required_parameters(row));
         let covered = weights.request_in_any * tool.overlap.request_in_any
             + weights.request_in_parameters * tool.overlap.request_in_parameters;
         let learned = options.learned.iter().find(|learned| learned.entry == row);
@@ -96,8 +94,8 @@ pub fn parts(
             coverage: words_factor * tool.breadth * covered,
             server: (ranking::SERVER_SHARE + weights.server) * tool.server,
             verb: at.map_or(0.0, |at| ranking::ACTION * scores.actions[at]),
-            required: -ranking::demand(required, values),
-            params: ranking::parameters_score(snapshot, row, given, values),
+            required: -(1.0 + weights.demand) * tool.demand,
+            params: ranking::fit_of_parameters(snapshot, row, given),
             fitted: meaning_factor * weights.shift * tool.shift,
             learned: learned.map_or(0.0, super::Learned::bounded_shift),
             other: 0.0,

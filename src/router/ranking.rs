@@ -40,8 +40,9 @@ const PARAMETERS_UNFIT: f32 = 0.33;
 /// A request of so much rarity, about six rare words, counts half of what it has in common with a tool: of "what time is
 /// it in Tokyo" every second word would else be worth more than the meaning, and a tool that has Tokyo as an example won.
 const HALF_BREADTH: f32 = 25.0;
-/// The most confidence where words decide with vectors of a model that nothing was fitted for: its cosines mean something
-/// else, so what was measured does not hold, and nothing should run by itself on it. Below the usual bar for reads.
+/// The most confidence where words decide with vectors of a model that nothing was fitted for, or of a request in a script
+/// that the built-in models cannot read: the cosines mean something else, so what was measured does not hold, and nothing
+/// should run by itself on it. Below the usual bar for reads.
 const UNFITTED_MAX: f32 = 0.8;
 /// Tools behind the first that count as its rivals.
 const RIVALS: usize = 4;
@@ -118,6 +119,10 @@ pub(super) struct Scored {
     /// The mean of the best of its server.
     pub(super) server: f32,
     pub(super) shift: f32,
+    /// How far its examples lifted `meaning`.
+    pub(super) lift: f32,
+    /// What its required parameters took off its score.
+    pub(super) demand: f32,
     pub(super) overlap: Overlap,
     /// How much what they have in common counts, 0..=1: more in a request of many rare words.
     pub(super) breadth: f32,
@@ -128,7 +133,8 @@ impl Scored {
     fn new(row: usize) -> Self {
         let overlap = Overlap::default();
         let (score, meaning, words, words_share, server, shift, breadth) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        Self { row, score, meaning, words, words_share, server, shift, overlap, breadth, named: None }
+        let (lift, demand) = (0.0, 0.0);
+        Self { row, score, meaning, words, words_share, server, shift, lift, demand, overlap, breadth, named: None }
     }
 }
 
@@ -152,7 +158,7 @@ pub fn rank(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
     let twin = share_over_twin(snapshot, request, &pool, &shares);
     let is_right = match named {
         _ if pool.is_empty() => Confidence::NONE,
-        None if !fitted.is_for(snapshot.model()) => {
+        None if !fitted.is_for(snapshot.model()) || is_in_another_script(request) => {
             let is_right = calibration::is_right(fitted, &features, named, rivals, twin);
             Confidence::new(is_right.value() * UNFITTED_MAX)
         }
@@ -209,6 +215,8 @@ pub fn look(snapshot: &Snapshot, request: &str, query_vector: &[f32], options: &
         words_share: tool.words_share,
         server: tool.server,
         shift: tool.shift,
+        lift: tool.lift,
+        demand: tool.demand,
         overlap: tool.overlap,
         copy_of: pool[..at].iter().position(|before| is_copy(before, tool)).unwrap_or(at),
     };
@@ -238,11 +246,13 @@ pub(super) fn gather(
     for ((tool, meaning), shift) in pool.iter_mut().zip(exact).zip(shifts) {
         let about = fuse(tool.meaning, tool.words);
         tool.meaning = scores.lifted(tool.row, meaning);
+        tool.lift = tool.meaning - meaning;
         tool.shift = shift;
         tool.words_share = if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 };
         tool.overlap = snapshot.overlap(&scores, tool.row);
         tool.breadth = breadth;
         tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
+        tool.demand = tool.demand.min(demand_of(snapshot, tool.row, params, values));
     }
     pool
 }
@@ -275,9 +285,10 @@ fn take_pool(
             let server = snapshot.server_number(row);
             let tools = if is_chosen { snapshot.server_tools(server) } else { 0 };
             let best = best_of_server[server].mean(tools, lowest);
-            let score = fused[at] + SERVER_SHARE * best + ACTION * scores.actions[at]
-                - demand(usize::from(snapshot.required_parameters(row)), values);
-            Scored { score, meaning: scores.meaning[at], words: scores.words[at], server: best, ..Scored::new(row) }
+            let demand = demand(usize::from(snapshot.required_parameters(row)), values);
+            let score = fused[at] + SERVER_SHARE * best + ACTION * scores.actions[at] - demand;
+            let (meaning, words) = (scores.meaning[at], scores.words[at]);
+            Scored { score, meaning, words, server: best, demand, ..Scored::new(row) }
         })
         .collect();
     put_learned(snapshot, options, &mut pool);
@@ -339,20 +350,32 @@ fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Sc
     }
 }
 
-pub(super) fn parameters_score(
-    snapshot: &Snapshot,
-    row: usize,
-    params: Option<&Map<String, Value>>,
-    values: usize,
-) -> f32 {
+fn parameters_score(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
+    if params.is_none() {
+        return 0.0;
+    }
+    let without = demand(usize::from(snapshot.required_parameters(row)), values);
+    fit_of_parameters(snapshot, row, params) + without - demand_of(snapshot, row, params, values)
+}
+
+/// What given parameters add to a tool that they fit, and take off one that does not know them.
+pub(super) fn fit_of_parameters(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>) -> f32 {
     let Some(params) = params else { return 0.0 };
     let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
     let unknown = fit.unknown.len() as f32 / params.len() as f32;
     let complete = if fit.unknown.is_empty() && fit.missing == 0 { PARAMETERS_FIT } else { 0.0 };
-    // With parameters at hand it is no longer the request that has to bring the values.
-    let required = usize::from(snapshot.required_parameters(row));
-    let relief = demand(required, values) - REQUIRED_PARAMETER * fit.missing.min(REQUIRED_MAX) as f32;
-    complete - PARAMETERS_FIT * unknown + relief
+    complete - PARAMETERS_FIT * unknown
+}
+
+/// What a tool loses by what it requires. With parameters at hand it is no longer the request that has to bring the values.
+fn demand_of(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
+    params.map_or_else(
+        || demand(usize::from(snapshot.required_parameters(row)), values),
+        |params| {
+            let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
+            REQUIRED_PARAMETER * fit.missing.min(REQUIRED_MAX) as f32
+        },
+    )
 }
 
 /// What given parameters say: whoever fills in all that a tool requires, and nothing that it does not know, has most likely
@@ -386,8 +409,24 @@ fn with_parameters(
     (right, calibration::shifted(is_any, odds))
 }
 
-/// What a tool loses by what it requires.
-pub(super) fn demand(required: usize, values: usize) -> f32 {
+/// Is more than half of it in another script than the Latin one? The built-in models know hardly a word of these, and a request
+/// that shares its particles with one example of a tool looked certain. A letter of the scripts of East Asia says about
+/// as much as three others.
+fn is_in_another_script(request: &str) -> bool {
+    const EAST_ASIA: char = '\u{2e80}';
+    let (mut latin, mut others) = (0_usize, 0_usize);
+    for letter in request.chars().filter(|letter| letter.is_alphabetic()) {
+        match letter {
+            _ if letter.is_ascii() || ('\u{c0}'..='\u{24f}').contains(&letter) => latin += 1,
+            EAST_ASIA.. => others += 3,
+            _ => others += 1,
+        }
+    }
+    others > latin
+}
+
+/// What a tool loses by what it requires, where no parameters were given.
+fn demand(required: usize, values: usize) -> f32 {
     let without_value = required.saturating_sub(values).min(WITHOUT_VALUE_MAX);
     REQUIRED_PARAMETER * required.min(REQUIRED_MAX) as f32 + WITHOUT_VALUE * without_value as f32
 }

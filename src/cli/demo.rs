@@ -28,20 +28,40 @@ pub(super) struct DemoArgs {
     folder: Option<PathBuf>,
 }
 
-/// What is asked for: the words, and what a model would put into `params`.
-const REQUESTS: &[(&str, &str)] = &[
-    ("generate a logo for a bakery called Good Crumb", r#"{"text": "Good Crumb", "tagline": "bread and more"}"#),
-    ("what time is it in Tokyo", r#"{"place": "Tokyo"}"#),
-    ("add a note that Anna likes tea", r#"{"text": "Anna likes tea"}"#),
-    ("search my notes for tea", r#"{"query": "tea"}"#),
-    ("convert a temperature of 70 fahrenheit to celsius", r#"{"value": 70, "from": "fahrenheit", "to": "celsius"}"#),
-    ("list the files in my folder", r#"{"path": "."}"#),
-    ("count the words of this text", r#"{"text": "Well begun is half done"}"#),
-    ("turn this CSV table into JSON", r#"{"csv": "name,age\nAnna,31\nBen,28\n"}"#),
-    ("calculate 12 times 7 plus 3", r#"{"expression": "12 * 7 + 3"}"#),
-    ("on which day of the week did the moon landing fall", r#"{"date": "1969-07-20"}"#),
-    ("save this text to a file called shopping.txt", r#"{"path": "shopping.txt", "content": "flour\nbutter\nsalt\n"}"#),
-    ("translate this poem into Latin", "{}"),
+/// How a request must end. What changes something may be asked to be confirmed, if it is for the right tool.
+enum End {
+    Done(&'static str),
+    DoneOrAsked(&'static str),
+    Refused,
+}
+use End::{Done, DoneOrAsked, Refused};
+
+/// What is asked for: the words, what a model would put into `params`, and how it must end.
+const REQUESTS: &[(&str, &str, End)] = &[
+    (
+        "generate a logo for a bakery called Good Crumb",
+        r#"{"text": "Good Crumb", "tagline": "bread and more"}"#,
+        Done("design.generate_logo"),
+    ),
+    ("what time is it in Tokyo", r#"{"place": "Tokyo"}"#, Done("clock.current_time")),
+    ("add a note that Anna likes tea", r#"{"text": "Anna likes tea"}"#, DoneOrAsked("notes.add_note")),
+    ("search my notes for tea", r#"{"query": "tea"}"#, Done("notes.search_notes")),
+    (
+        "convert a temperature of 70 fahrenheit to celsius",
+        r#"{"value": 70, "from": "fahrenheit", "to": "celsius"}"#,
+        Done("units.convert_temperature"),
+    ),
+    ("list the files in my folder", r#"{"path": "."}"#, Done("files.list_folder")),
+    ("count the words of this text", r#"{"text": "Well begun is half done"}"#, Done("text.count_words")),
+    ("turn this CSV table into JSON", r#"{"csv": "name,age\nAnna,31\nBen,28\n"}"#, Done("tables.csv_to_json")),
+    ("calculate 12 times 7 plus 3", r#"{"expression": "12 * 7 + 3"}"#, Done("maths.evaluate_expression")),
+    ("which day of the week was the moon landing", r#"{"date": "1969-07-20"}"#, Done("clock.day_of_week")),
+    (
+        "save this text to a file called shopping.txt",
+        r#"{"path": "shopping.txt", "content": "flour\nbutter\nsalt\n"}"#,
+        DoneOrAsked("files.write_text_file"),
+    ),
+    ("translate this poem into Latin", "{}", Refused),
 ];
 
 #[derive(Serialize)]
@@ -59,6 +79,17 @@ struct Row {
     confidence: Option<f64>,
     took_ms: f64,
     result: String,
+}
+
+impl Row {
+    fn ended(&self, end: &End) -> bool {
+        let (outcome, tool) = (self.outcome.as_str(), self.tool.as_deref());
+        match end {
+            Done(wanted) => outcome == "done" && tool == Some(wanted),
+            DoneOrAsked(wanted) => ["done", "needs_confirmation"].contains(&outcome) && tool == Some(wanted),
+            Refused => ["needs_choice", "no_match"].contains(&outcome),
+        }
+    }
 }
 
 pub(super) async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<Exit> {
@@ -96,9 +127,16 @@ pub(super) async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<Exi
         out.line(&painted(BOLD, "2. Requests: an MCP client starts mcporch and asks for what it wants, in words"));
     }
     let requests = ask_all(&own, home.root()).await?;
-    // The note and the file are asked to be confirmed, since they change something; the last one nobody can do.
-    let done = requests.iter().filter(|row| row.outcome == "done").count();
-    let is_well = index.failed.is_empty() && done + 3 >= REQUESTS.len();
+    let wrong: Vec<&str> = requests
+        .iter()
+        .zip(REQUESTS)
+        .filter(|(row, (_, _, end))| !row.ended(end))
+        .map(|(row, _)| row.request)
+        .collect();
+    let is_well = index.failed.is_empty() && wrong.is_empty() && requests.len() == REQUESTS.len();
+    if !wrong.is_empty() {
+        Out::stderr().warning(&format!("went otherwise than it should: {}", wrong.join("; ")));
+    }
     if global.json {
         out.json(&Demonstration { index, requests, registry });
     } else {
@@ -175,7 +213,7 @@ async fn ask_all(global: &Global, home: &Path) -> anyhow::Result<Vec<Row>> {
     command.args(["--standalone", "--set", "log.level=error"]);
     let client = ().serve(TokioChildProcess::new(command)?).await.context("mcporch did not answer its client")?;
     let mut rows = Vec::new();
-    for (request, params) in REQUESTS {
+    for (request, params, _) in REQUESTS {
         let params: Value = serde_json::from_str(params)?;
         let arguments = json!({"request": request, "params": params});
         let arguments = arguments.as_object().cloned().unwrap_or_default();

@@ -49,10 +49,10 @@ fn states(output: &StepsOutput) -> Vec<(Option<&str>, StepState)> {
 async fn steps_beyond_doubt_run_and_the_others_are_handed_back() {
     let folder = tempfile::tempdir().unwrap();
     let requests = [
-        "read the text file notes.txt, then count the words and sentences of it",
-        "read the text file 'notes.txt', then count the words and sentences of the text \"a b\"",
+        "read the text file notes.txt, then count the words of it",
+        "read the text file 'notes.txt', then count the words of the text \"a b\"",
         "read the text file notes.txt, then delete the file todo.txt and write a summary",
-        "read the text file absent.txt, then count the words and sentences of it",
+        "read the text file absent.txt, then count the words of it",
         "read the text file notes.txt, then delete the file that is not notes.txt",
         "1. read the text file notes.txt\n2. delete the file except notes.txt",
     ];

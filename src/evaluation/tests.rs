@@ -148,6 +148,21 @@ fn a_folder_is_measured() {
 }
 
 #[test]
+fn examples_of_a_tool_lift_it() {
+    let tool = |name: &str, examples: &str| {
+        format!("{{\"server\": \"disk\", \"name\": \"{name}\", \"description\": \"A tool\"{examples}}}\n")
+    };
+    let query = "{\"query\": \"whack my quiz\", \"gold\": [{\"server\": \"disk\", \"name\": \"second\"}]}";
+    let first_is_right = |examples: &str| {
+        let tools = tool("first", "") + &tool("second", examples);
+        let folder = write(&[("tools.jsonl", &tools), ("queries.jsonl", query)]);
+        evaluate(&[folder.path().to_owned()], &EvaluationOptions::default()).unwrap().mean.p_at_1
+    };
+    assert_eq!(first_is_right(""), Some(0.0));
+    assert_eq!(first_is_right(", \"examples\": [\"whack his quiz\"]"), Some(1.0));
+}
+
+#[test]
 fn index_kinds_measure_alike() {
     let folder = write(&[("tools.jsonl", TOOLS), ("queries.jsonl", QUERIES)]);
     let figures = [index::Kind::Exact, index::Kind::Hnsw].map(|kind| {

@@ -10,7 +10,7 @@
 Three things are fitted, each on all sets but one in turn:
   the shift    a matrix A, one row per number of the encoder's vectors: q·A·t is added to the cosine q·t of request and tool.
                Softmax over the candidates, temperature .05, with a ridge that draws A to nothing.
-  the weights  of five pieces of evidence, from a small grid, by P@1 + nDCG@10: the mean of the best twelfth
+  the weights  of six pieces of evidence, from a small grid, by P@1 + nDCG@10: the mean of the best twelfth
   two logistic models, is_right and is_any
 Every set counts the same; only for the shift every request does, up to 1,000 of a set, without stories that need many tools. Needs numpy only.
 """

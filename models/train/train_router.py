@@ -252,7 +252,8 @@ def main():
     began = time.time()
     start = mean_of([read_weights(run / "tuned.safetensors") for run in asked.start]) if asked.start else read_weights(base_folder() / "model.safetensors")
     encoder, tokens = Encoder(start), tokenizer()
-    made = sources(asked, encoder)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = sources(asked, encoder)
     for source in made:
         print(f"{source.name}: {len(source.tools)} tools, {source.asked_for} requests", flush=True)
     print(f"prepared in {time.time() - began:.0f} s", flush=True)
@@ -269,13 +270,8 @@ def main():
     for step, (passes, pairs) in zip(range(asked.steps), batches(made, rng, asked)):
         requests, tools, target, no_rival = batch_of(pairs, tokens, rng, asked)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            # Tools in two groups of about one length: less padding in the attention.
-            order = sorted(range(len(tools)), key=lambda i: len(tools[i]))
-            border = len(order) * 2 // 3
-            encoded = torch.cat([encoder([tools[i] for i in part]) for part in (order[:border], order[border:]) if part])
-            back = torch.empty(len(order), dtype=torch.long)
-            back[torch.tensor(order)] = torch.arange(len(order))
-            alike = encoder(requests).float() @ encoded[back].float().T
+            encoded = encoder(tools + requests).float()
+            alike = encoded[len(tools) :] @ encoded[: len(tools)].T
         alike = alike.masked_fill(no_rival, -1e4)
         loss = F.cross_entropy(alike / asked.temperature, target)
         warm = asked.warm_up * asked.steps

@@ -275,7 +275,7 @@ def write_manifest(name, text):
 def main():
     parser = argparse.ArgumentParser(prog="pack.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tuned", type=pathlib.Path, nargs="+")
-    parser.add_argument("--share", type=float, default=0.7)
+    parser.add_argument("--share", type=float, default=0.85)
     parser.add_argument("--figures", type=pathlib.Path, help="what evaluate.py --json wrote, with the rows `base` and `shipped`")
     asked = parser.parse_args()
     if asked.tuned:

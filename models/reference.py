@@ -72,7 +72,7 @@ def main():
     parser = argparse.ArgumentParser(prog="reference.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pack", type=pathlib.Path)
     parser.add_argument("--tuned", type=pathlib.Path, nargs="+")
-    parser.add_argument("--share", type=float, default=0.7)
+    parser.add_argument("--share", type=float, default=0.85)
     asked = parser.parse_args()
     model = Model(averaged(asked.tuned, asked.share) if asked.tuned else read_tensors())
     vectors = np.stack([model.embed(json.loads(line)) for line in sys.stdin if line.strip()])

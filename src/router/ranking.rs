@@ -9,7 +9,7 @@ use super::calibration::{self, Features};
 use super::evidence::{self, Evidence};
 use super::learned::{self, Learned};
 use super::model;
-use super::reasons::{self, Reason};
+use super::reasons::{self, Fit, Reason};
 use super::values;
 
 /// The weight of the words that the constants below were measured with.
@@ -251,8 +251,14 @@ pub(super) fn gather(
         tool.words_share = if scores.words_highest > 0.0 { tool.words / scores.words_highest } else { 0.0 };
         tool.overlap = snapshot.overlap(&scores, tool.row);
         tool.breadth = breadth;
-        tool.score += fuse(tool.meaning, tool.words) - about + parameters_score(snapshot, tool.row, params, values);
-        tool.demand = tool.demand.min(demand_of(snapshot, tool.row, params, values));
+        tool.score += fuse(tool.meaning, tool.words) - about;
+        if let Some(params) = params {
+            let fit = reasons::fit(&snapshot.entries()[tool.row].tool.input_schema, params);
+            // It is no longer the request that has to bring the values.
+            let demand = tool.demand.min(REQUIRED_PARAMETER * fit.missing.min(REQUIRED_MAX) as f32);
+            tool.score += worth_of(&fit, params) + tool.demand - demand;
+            tool.demand = demand;
+        }
     }
     pool
 }
@@ -350,32 +356,15 @@ fn put_learned(snapshot: &Snapshot, options: &RankOptions<'_>, pool: &mut Vec<Sc
     }
 }
 
-fn parameters_score(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
-    if params.is_none() {
-        return 0.0;
-    }
-    let without = demand(usize::from(snapshot.required_parameters(row)), values);
-    fit_of_parameters(snapshot, row, params) + without - demand_of(snapshot, row, params, values)
-}
-
 /// What given parameters add to a tool that they fit, and take off one that does not know them.
 pub(super) fn fit_of_parameters(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>) -> f32 {
-    let Some(params) = params else { return 0.0 };
-    let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
+    params.map_or(0.0, |params| worth_of(&reasons::fit(&snapshot.entries()[row].tool.input_schema, params), params))
+}
+
+fn worth_of(fit: &Fit, params: &Map<String, Value>) -> f32 {
     let unknown = fit.unknown.len() as f32 / params.len() as f32;
     let complete = if fit.unknown.is_empty() && fit.missing == 0 { PARAMETERS_FIT } else { 0.0 };
     complete - PARAMETERS_FIT * unknown
-}
-
-/// What a tool loses by what it requires. With parameters at hand it is no longer the request that has to bring the values.
-fn demand_of(snapshot: &Snapshot, row: usize, params: Option<&Map<String, Value>>, values: usize) -> f32 {
-    params.map_or_else(
-        || demand(usize::from(snapshot.required_parameters(row)), values),
-        |params| {
-            let fit = reasons::fit(&snapshot.entries()[row].tool.input_schema, params);
-            REQUIRED_PARAMETER * fit.missing.min(REQUIRED_MAX) as f32
-        },
-    )
 }
 
 /// What given parameters say: whoever fills in all that a tool requires, and nothing that it does not know, has most likely

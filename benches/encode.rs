@@ -1,4 +1,5 @@
-//! The built-in encoder on one thread: a short request, and 100 descriptions of tools, on every path of this processor.
+//! The built-in encoder on one thread: a short request, and 100 descriptions of tools, on every path of this processor; on the fastest one
+//! the base beside it, which is the same network with other numbers.
 
 use std::hint::black_box;
 
@@ -17,21 +18,25 @@ fn encode(criterion: &mut Criterion) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut group = criterion.benchmark_group("encode");
     group.sample_size(20);
-    for path in Path::ALL {
-        let Some(encoder) = Builtin::new().with_path(path) else { continue };
+    let mut measure = |name: String, path: Path, encoder: &Builtin| {
         group.throughput(Throughput::Elements(1));
-        group.bench_function(format!("short request/{path:?}"), |bench| {
+        group.bench_function(format!("short request/{name}"), |bench| {
             bench.iter(|| encoder.embed(TextKind::Query, black_box(&[REQUEST])));
         });
         // The portable path takes seconds for these; its short request says enough.
-        if path == Path::Portable {
-            continue;
+        if path != Path::Portable {
+            group.throughput(Throughput::Elements(texts.len() as u64));
+            group.bench_function(format!("100 tools/{name}"), |bench| {
+                bench.iter(|| encoder.embed(TextKind::Document, black_box(&texts)));
+            });
         }
-        group.throughput(Throughput::Elements(texts.len() as u64));
-        group.bench_function(format!("100 tools/{path:?}"), |bench| {
-            bench.iter(|| encoder.embed(TextKind::Document, black_box(&texts)));
-        });
+    };
+    for path in Path::ALL {
+        if let Some(encoder) = Builtin::new().with_path(path) {
+            measure(format!("{path:?}"), path, &encoder);
+        }
     }
+    measure(format!("base on {:?}", Path::best()), Path::best(), &Builtin::base());
     group.finish();
 }
 

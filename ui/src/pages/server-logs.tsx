@@ -32,7 +32,11 @@ export function Logs({ server }: { server: string }) {
   const paused = useRef(false);
   const next = useRef(0);
   const resume = useRef<() => void>(() => undefined);
-  const loaded = useLoad(`log ${server}`, (signal) => look<{ lines: LogLine[] }>(`/servers/${part(server)}/logs${query({ lines: 1000 })}`, signal));
+  // Read anew whenever the stream has begun: what was written in between is in neither else.
+  const [begun, setBegun] = useState(0);
+  const [isRead, setRead] = useState(false);
+  const isNew = useRef<((line: LogLine) => boolean) | undefined>(undefined);
+  const loaded = useLoad(`log ${server} ${begun}`, (signal) => look<{ lines: LogLine[] }>(`/servers/${part(server)}/logs${query({ lines: 1000 })}`, signal));
 
   const number = (all: LogLine[]): Numbered[] =>
     all.map((line) => {
@@ -41,22 +45,24 @@ export function Logs({ server }: { server: string }) {
       return { ...line, text: text.length > LINE_CHARS_MAX ? `${text.slice(0, LINE_CHARS_MAX)}… (${count(text.length - LINE_CHARS_MAX)} more)` : text, id: next.current };
     });
 
-  // What was read anew takes the place of what was there: the stream may have missed lines.
+  // What was read takes the place of what was there: the stream may have missed lines.
   useEffect(() => {
-    if (loaded.data !== undefined) setLines(number(loaded.data.lines).slice(-LINES_MAX));
-  }, [loaded.data]);
-
-  useEffect(() => {
-    if (loaded.data === undefined) return undefined;
+    isNew.current = undefined;
+    if (loaded.data === undefined) return;
+    setLines(number(loaded.data.lines).slice(-LINES_MAX));
+    setRead(true);
     const newest = loaded.data.lines.at(-1)?.at ?? 0;
     // Of the very last millisecond some lines were read and some were not.
     const last = loaded.data.lines.filter((line) => line.at === newest).map((line) => line.text);
-    const isNew = (line: LogLine) => {
+    isNew.current = (line) => {
       if (line.at !== newest) return line.at > newest;
       const known = last.indexOf(line.text);
       if (known >= 0) last.splice(known, 1);
       return known < 0;
     };
+  }, [loaded.data]);
+
+  useEffect(() => {
     let waiting: LogLine[] = [];
     let held: LogLine[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -68,7 +74,11 @@ export function Logs({ server }: { server: string }) {
         waiting = [];
         return;
       }
-      const fresh = number([...held, ...waiting].slice(-LINES_MAX));
+      if (isNew.current === undefined) {
+        timer = setTimeout(flush, FLUSH_MS);
+        return;
+      }
+      const fresh = number([...held, ...waiting].filter(isNew.current).slice(-LINES_MAX));
       held = [];
       waiting = [];
       setMissed(0);
@@ -77,17 +87,22 @@ export function Logs({ server }: { server: string }) {
     const stream = openStream(`/api/v1/events${query({ topics: `log:${server}` })}`, (name, data) => {
       if (name !== 'log') return;
       const fresh = (data as { lines?: LogLine[] }).lines ?? [];
-      waiting.push(...fresh.filter(isNew));
+      waiting.push(...fresh);
       if (waiting.length > LINES_MAX) waiting = waiting.slice(-LINES_MAX);
       timer ??= setTimeout(flush, FLUSH_MS);
     });
+    const leave = stream.link.subscribe((link) => {
+      if (link.kind === 'live') setBegun((old) => old + 1);
+    });
     resume.current = flush;
     return () => {
+      leave();
+      setRead(false);
       clearTimeout(timer);
       resume.current = () => undefined;
       stream.close();
     };
-  }, [loaded.data, server]);
+  }, [server]);
 
   const wanted = words.value.trim().toLowerCase();
   const from = source.value;
@@ -130,7 +145,7 @@ export function Logs({ server }: { server: string }) {
         </button>
       </div>
       {loaded.problem !== undefined && <ProblemBox problem={loaded.problem} again={loaded.again} />}
-      {loaded.data === undefined ? (
+      {!isRead ? (
         loaded.problem === undefined ? <Waiting what="the log" /> : null
       ) : (
         <Lines lines={shown} isAtEnd={isAtEnd} setAtEnd={setAtEnd} />

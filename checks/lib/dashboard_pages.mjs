@@ -34,6 +34,7 @@ async function everyPage(page, serving) {
     await link(page, name).click();
     await settled(page);
     await until(async () => (await link(page, name).getAttribute('aria-current')) === 'page', `${name} to be current`);
+    await until(async () => (await page.title()).startsWith(name), `the title of ${name}`);
     titles.add(await page.title());
     if ((await page.getByRole('alert').count()) > 0) return `${name}: ${await page.getByRole('alert').first().innerText()}`;
     const path = new URL(page.url()).pathname;

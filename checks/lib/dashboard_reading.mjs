@@ -258,7 +258,8 @@ async function walk(page, serving) {
   await page.getByRole('heading', { level: 1, name: /ready/ }).waitFor({ timeout: 20_000 });
   await page.goBack();
   await card(page, 'chatty').waitFor();
-  return (await stateOf(page, 'chatty')) === 'ready' ? undefined : 'not ready';
+  await until(async () => (await stateOf(page, 'chatty')) === 'ready', 'ready on the overview');
+  return undefined;
 }
 
 async function request(page, serving) {

@@ -262,8 +262,11 @@ async function killed(page, serving) {
   const seen = await watch(page, 'chatty');
   process.kill(pid, 'SIGKILL');
   await until(async () => (await serving.server('chatty')).pid !== pid, 'another process', 30_000);
-  await until(async () => (await stateOf(page, 'chatty')) === 'ready' && (await seen()).length > 1, 'ready again', 30_000);
-  const states = await seen();
+  // It may be back before the page draws once: then what happened tells of it.
+  const happened = page.getByRole('region', { name: 'What happened' }).getByRole('listitem').filter({ hasText: 'chatty' });
+  const told = async () => (await happened.allInnerTexts()).map((text) => text.match(/backoff|crashed/)?.[0]).filter(Boolean);
+  await until(async () => (await stateOf(page, 'chatty')) === 'ready' && (await told()).length > 0, 'ready again, and that it was down', 30_000);
+  const states = [...(await seen()), ...(await told())];
   console.log(`       it went ${states.join(', ')}; ready is ${green}`);
   if (!states.some((state) => ['backoff', 'crashed'].includes(state))) return `it was never seen down: ${states.join()}`;
   return green === 'green' ? undefined : `ready is ${green}`;

@@ -7,6 +7,7 @@ pub mod backup;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod database;
 pub mod demo_server;
 pub mod doctor;
 pub mod domain;

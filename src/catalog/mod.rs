@@ -2,14 +2,13 @@
 //! of what is known; all of it can be had again from the servers and the model. Several processes may use one file. It
 //! must never hold secrets, and never run on the async runtime: every function here blocks.
 
-mod error;
 mod open;
 mod servers;
 #[cfg(test)]
 mod tests;
 mod vectors;
 
-pub use error::Error;
+pub use crate::database::Error;
 pub use open::{LAYOUT, Opened};
 pub use servers::{KnownServer, ServerKey, ServerRecord};
 pub use vectors::TextHash;

@@ -1,22 +1,24 @@
 //! Opening: the file is made for its owner alone, brought to the present layout, or set aside when it is damaged.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::database::{Kind, Opened};
 use crate::domain::error_chain;
 
 use super::Error;
 
-/// The layouts, oldest first; a file's `user_version` says how many it has been through.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_routes_feedback_lessons.sql")];
+/// What is deleted is overwritten: a text that is forgotten must not stay in the file.
+const FILE: Kind = Kind {
+    name: "history",
+    layouts: &[include_str!("migrations/001_routes_feedback_lessons.sql")],
+    pragmas: "PRAGMA secure_delete = ON; PRAGMA cache_size = -256;",
+    is_private: true,
+};
 /// The number of the layout that this version makes, and the latest that it reads.
-pub const LAYOUT: i64 = MIGRATIONS.len() as i64;
-
-/// How often a lock that another process holds is looked at: opening takes milliseconds.
-const LOOK_AT_LOCK_EVERY: Duration = Duration::from_millis(10);
+pub const LAYOUT: i64 = FILE.layout();
 
 /// The open file, owned by one thread. Its calls block.
 pub(super) struct Store {
@@ -37,17 +39,26 @@ impl Store {
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         let store = |connection, is_kept, warnings| Self { connection, path: path.to_owned(), is_kept, warnings };
-        let fault = match open_alone(path, busy_timeout, &mut warnings) {
-            Ok(connection) => return Ok(store(connection, true, warnings)),
-            Err(fault) if fault.is_busy() => return Err(fault),
+        let fault = match FILE.open(path, busy_timeout) {
+            Ok(Opened { connection, set_aside }) => {
+                warnings.extend(set_aside.map(|old| {
+                    format!(
+                        "the history {} was damaged ({}); it is kept as {} and a new one is begun",
+                        path.display(),
+                        error_chain(&old.fault),
+                        old.path.display()
+                    )
+                }));
+                return Ok(store(connection, true, warnings));
+            }
+            Err(fault) if fault.is_busy() => return Err(fault.into()),
             Err(fault) => fault,
         };
         warnings.push(format!(
             "the history cannot be used ({}); this run keeps it in memory, and what it is told is forgotten at its end",
             error_chain(&fault)
         ));
-        let connection = Connection::open_in_memory().map_err(|source| sqlite(path, "opening in memory", source))?;
-        Ok(store(prepare(connection, path, Duration::ZERO)?, false, warnings))
+        Ok(store(FILE.in_memory()?, false, warnings))
     }
 
     /// How long writes wait for other processes from now on.
@@ -111,130 +122,6 @@ impl Store {
     }
 }
 
-fn open_file(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
-    drop(own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?);
-    let connection = Connection::open(path).map_err(|source| sqlite(path, "opening", source))?;
-    let connection = prepare(connection, path, busy_timeout)?;
-    // A file that cannot be written is no use: better to know it now than when somebody is to be told that it was noted.
-    connection
-        .execute("INSERT INTO meta (key, value) VALUES ('probe', '1') ON CONFLICT (key) DO NOTHING", [])
-        .map_err(|source| sqlite(path, "writing", source))?;
-    Ok(connection)
-}
-
-/// Makes the file, and keeps others from reading it. SQLite gives its companions the rights of the file itself.
-fn own_file(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    // Read, too: Windows locks no file that is only appended to.
-    options.create(true).append(true).read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let metadata = file.metadata()?;
-        if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        }
-    }
-    Ok(file)
-}
-
-fn prepare(mut connection: Connection, path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
-    let fault = |doing| move |source| sqlite(path, doing, source);
-    connection.busy_timeout(busy_timeout).map_err(fault("setting the busy time-out"))?;
-    // What is deleted is overwritten: a text that is forgotten must not stay in the file.
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
-             PRAGMA secure_delete = ON; PRAGMA cache_size = -256;",
-        )
-        .map_err(fault("opening"))?;
-    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
-    let layout = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    let found = layout(&connection).map_err(fault("reading its layout"))?;
-    if found > known {
-        return Err(Error::Newer { path: path.to_owned(), found, known });
-    }
-    if found < known {
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(fault("bringing it to the present layout"))?;
-        // Another process may have done it while we waited for the lock.
-        let found = layout(&transaction).map_err(fault("reading its layout"))?;
-        for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-            transaction.execute_batch(migration).map_err(fault("bringing it to the present layout"))?;
-        }
-        transaction.pragma_update(None, "user_version", known).map_err(fault("noting its layout"))?;
-        transaction.commit().map_err(fault("bringing it to the present layout"))?;
-    }
-    Ok(connection)
-}
-
-/// Opens it while no other process opens it, or sets aside what is damaged. A file that is moved while another opens it is the
-/// worst of both to that one: the old file with the new one's write-ahead log.
-fn open_alone(path: &Path, busy_timeout: Duration, warnings: &mut Vec<String>) -> Result<Connection, Error> {
-    let file = |source| Error::File { path: path.to_owned(), source };
-    // Ends with the file's closing, so also with this process.
-    let _lock = lock(path, busy_timeout)?;
-    let fault = match open_file(path, busy_timeout) {
-        Err(fault) if fault.is_damage() => fault,
-        opened => return opened,
-    };
-    let kept = set_aside(path).map_err(file)?;
-    warnings.push(format!(
-        "the history {} was damaged ({}); it is kept as {} and a new one is begun",
-        path.display(),
-        error_chain(&fault),
-        kept.display()
-    ));
-    open_file(path, busy_timeout)
-}
-
-/// The lock of those who open; nothing where the file system has no locks. Its file stays: deleting it would be a race of its own.
-fn lock(path: &Path, patience: Duration) -> Result<Option<fs::File>, Error> {
-    let file = |source| Error::File { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(file)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
-    let lock = own_file(&path.with_file_name(name)).map_err(file)?;
-    let mut left = patience;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(Some(lock)),
-            Err(fs::TryLockError::WouldBlock) if !left.is_zero() => {
-                std::thread::park_timeout(LOOK_AT_LOCK_EVERY);
-                left = left.saturating_sub(LOOK_AT_LOCK_EVERY);
-            }
-            Err(fs::TryLockError::WouldBlock) => return Err(Error::Held { path: path.to_owned() }),
-            Err(fs::TryLockError::Error(fault)) if fault.kind() == std::io::ErrorKind::Unsupported => return Ok(None),
-            Err(fs::TryLockError::Error(fault)) => return Err(file(fault)),
-        }
-    }
-}
-
-/// Moves the file and its companions out of the way; gives the file's new name.
-fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let free = (1..1000).map(|number| path.with_file_name(format!("{name}.damaged-{number}"))).find(|to| !to.exists());
-    let to = free.ok_or_else(|| std::io::Error::other("999 damaged histories lie there already"))?;
-    // The companions first: once the file is gone others may begin a new one, and its companions are theirs.
-    for companion in ["-wal", "-shm"] {
-        let from = path.with_file_name(format!("{name}{companion}"));
-        if from.exists() {
-            fs::rename(
-                &from,
-                to.with_file_name(format!("{}{companion}", to.file_name().unwrap_or_default().to_string_lossy())),
-            )?;
-        }
-    }
-    fs::rename(path, &to)?;
-    Ok(to)
-}
-
 fn sqlite(path: &Path, doing: &'static str, source: rusqlite::Error) -> Error {
-    Error::Sqlite { path: path.to_owned(), doing, source }
+    FILE.fault(path, doing, source).into()
 }

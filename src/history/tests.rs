@@ -397,33 +397,6 @@ fn a_file_that_another_process_is_opening_is_busy_not_unusable() {
     assert!(Store::open(&path, Duration::ZERO).unwrap().is_kept);
 }
 
-#[test]
-fn of_many_processes_that_find_a_file_damaged_one_sets_it_aside() {
-    for _ in 0..40 {
-        let (_folder, path) = file();
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, [0x5a; 20_000]).unwrap();
-        let start = std::sync::Barrier::new(4);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    start.wait();
-                    let store = loop {
-                        match Store::open(&path, Duration::from_secs(10)) {
-                            Err(fault) if fault.is_busy() => {}
-                            opened => break opened.unwrap(),
-                        }
-                    };
-                    assert!(store.is_kept);
-                });
-            }
-        });
-        let names = fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name());
-        let damaged: Vec<_> = names.filter(|name| name.to_string_lossy().contains("damaged")).collect();
-        assert_eq!(damaged, ["history.db.damaged-1"]);
-    }
-}
-
 #[tokio::test]
 async fn what_is_forgotten_does_not_stay_in_the_log() {
     let (_folder, path) = file();

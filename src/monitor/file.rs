@@ -1,21 +1,25 @@
 //! The file of samples. Its calls block; one thread owns it.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, Row as Found, TransactionBehavior, params};
 
+use crate::database::{Error, Kind, Opened};
 use crate::domain::error_chain;
 
-use super::error::Error;
 use super::samples::{Measured, Range};
 use super::seconds::{Batch, Row, SECONDS_MAX, Step, Table};
 
-/// The layouts, oldest first; a file's `user_version` says how many it has been through.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_samples.sql")];
+/// Which servers somebody runs, and when, is his own affair. Little is read, so little is cached.
+const FILE: Kind = Kind {
+    name: "samples",
+    layouts: &[include_str!("migrations/001_samples.sql")],
+    pragmas: "PRAGMA cache_size = -128;",
+    is_private: true,
+};
 /// Minutes are kept for that long: what the longest range shows, and the minute that goes on.
 const MINUTES_KEPT_S: i64 = 7 * 86_400 + 60;
 
@@ -32,22 +36,23 @@ impl File {
     /// # Errors
     /// When it cannot be used.
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
-        match open(path, busy_timeout) {
-            Ok(connection) => Ok(Self { connection, path: path.to_owned(), ids: HashMap::new() }),
-            Err(fault) if fault.is_damage() => Self::anew(path, busy_timeout, &fault),
-            Err(fault) => Err(fault),
-        }
+        FILE.open(path, busy_timeout).map(|opened| Self::of(path, opened))
     }
 
-    /// Sets it aside, since it is damaged, and begins a new one.
+    /// Opens it again, since it turned out damaged, or begins a new one.
     ///
     /// # Errors
     /// When it cannot be set aside, or the new one not be made.
-    pub(super) fn anew(path: &Path, busy_timeout: Duration, fault: &Error) -> Result<Self, Error> {
-        let kept = set_aside(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        let (fault, kept) = (error_chain(fault), kept.display().to_string());
-        tracing::warn!(error = fault, kept, "the samples of servers were damaged; new ones are begun");
-        Ok(Self { connection: open(path, busy_timeout)?, path: path.to_owned(), ids: HashMap::new() })
+    pub(super) fn open_after_damage(path: &Path, busy_timeout: Duration) -> Result<Self, Error> {
+        FILE.open_after_damage(path, busy_timeout).map(|opened| Self::of(path, opened))
+    }
+
+    fn of(path: &Path, Opened { connection, set_aside }: Opened) -> Self {
+        if let Some(old) = set_aside {
+            let (fault, kept) = (error_chain(&old.fault), old.path.display().to_string());
+            tracing::warn!(error = fault, kept, "the samples of servers were damaged; new ones are begun");
+        }
+        Self { connection, path: path.to_owned(), ids: HashMap::new() }
     }
 
     /// Writes and prunes in one transaction. What is there already of the same step, of a process before or beside this one, is
@@ -61,7 +66,7 @@ impl File {
             // Ids that were given in it are void.
             self.ids.clear();
         }
-        written.map_err(|source| Error::Sqlite { path: self.path.clone(), doing: "writing", source })
+        written.map_err(|source| FILE.fault(&self.path, "writing", source))
     }
 
     fn try_write(&mut self, batch: &Batch, now: i64) -> rusqlite::Result<()> {
@@ -124,7 +129,7 @@ impl File {
             }
             Ok(steps)
         };
-        read().map_err(|source| Error::Sqlite { path: self.path.clone(), doing: "reading seconds", source })
+        read().map_err(|source| FILE.fault(&self.path, "reading seconds", source))
     }
 
     /// Seven days of minutes.
@@ -145,7 +150,7 @@ impl File {
             }
             Ok(())
         };
-        read().map_err(|source| Error::Sqlite { path: self.path.clone(), doing: "reading minutes", source })?;
+        read().map_err(|source| FILE.fault(&self.path, "reading minutes", source))?;
         Ok(table.measured())
     }
 }
@@ -172,59 +177,4 @@ fn row_of(found: &Found<'_>) -> rusqlite::Result<(i64, String, Row)> {
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
-    own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-    let fault = |doing| move |source| Error::Sqlite { path: path.to_owned(), doing, source };
-    let mut connection = Connection::open(path).map_err(fault("opening"))?;
-    connection.busy_timeout(busy_timeout).map_err(fault("setting the busy time-out"))?;
-    // NORMAL may lose the last batches on a power cut, never the file. Little is read, so little is cached.
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -128;")
-        .map_err(fault("opening"))?;
-    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
-    // Immediate, since another process may make the same file now.
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault("reading its layout"))?;
-    let found: i64 =
-        transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault("reading its layout"))?;
-    if found > known {
-        return Err(Error::Newer { path: path.to_owned(), found, known });
-    }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        transaction.execute_batch(migration).map_err(fault("bringing it to the present layout"))?;
-    }
-    transaction.pragma_update(None, "user_version", known).map_err(fault("noting its layout"))?;
-    transaction.commit().map_err(fault("bringing it to the present layout"))?;
-    Ok(connection)
-}
-
-/// Makes the file, and keeps others from reading it: which servers somebody runs, and when, is his own affair.
-fn own_file(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path)?);
-    Ok(())
-}
-
-/// Moves the file and its companions out of the way; gives the file's new name.
-fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let free = (1..1000).map(|number| format!("{name}.damaged-{number}")).find(|to| !path.with_file_name(to).exists());
-    let to = free.ok_or_else(|| std::io::Error::other("999 damaged files lie there already"))?;
-    for companion in ["-wal", "-shm"] {
-        let from = path.with_file_name(format!("{name}{companion}"));
-        if from.exists() {
-            fs::rename(&from, path.with_file_name(format!("{to}{companion}")))?;
-        }
-    }
-    let to = path.with_file_name(to);
-    fs::rename(path, &to)?;
-    Ok(to)
 }

@@ -3,7 +3,6 @@
 
 mod bus;
 mod calls;
-mod error;
 mod figures;
 mod file;
 mod names;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 
+use crate::database::Error;
 use crate::domain::error_chain;
 
-use super::error::Error;
 use super::file::File;
 use super::samples::Measured;
 use super::seconds::{Batch, Step};
@@ -152,7 +152,7 @@ impl Owner {
         {
             // Closed before its files are moved.
             self.file = None;
-            done = File::anew(&self.path, self.busy_timeout, fault).and_then(|file| work(self.file.insert(file)));
+            done = File::open_after_damage(&self.path, self.busy_timeout).and_then(|file| work(self.file.insert(file)));
         }
         match done {
             Ok(done) => {

@@ -1,3 +1,5 @@
+//! What the room's door promises, with several openers and damaged files.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, thread};

@@ -55,10 +55,14 @@ fn keys_are_made_and_revoked_while_clients_use_them() {
     assert!(small.header("www-authenticate").unwrap().contains("insufficient_scope"));
     // What is made, revoked and over is seen while it runs. First what is over: of refusals in a flood not each is noted.
     let file = home.file("home").join("keys.json");
+    // Under its lock: the server notes in it which keys were used, and would put back what it read before.
+    let lock = std::fs::File::create(file.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
     let mut text: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let lines = text["keys"].as_array_mut().unwrap();
     lines.iter_mut().find(|line| line["name"] == "old").unwrap()["expires_ms"] = json!(1);
     std::fs::write(&file, text.to_string()).unwrap();
+    drop(lock);
     wait_for("the old key to be over", || (status(&client, &old) == 401).then_some(()));
     let bob = make_key(&home, "bob", "operator");
     wait_for("the new key to be known", || (status(&client, &bob) == 200).then_some(()));

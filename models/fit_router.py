@@ -4,7 +4,7 @@
   mcporch eval --features FOLDER SET...    writes what this reads
   fit_router.py FOLDER...                  prints what each set says when everything was fitted on the others. Of several folders sets of one name are put
                                            together: each has the requests that another encoder never saw.
-  fit_router.py FOLDER... --few            the same with fewer numbers: no shift, the weights as they are, is_right from four features and is_any from two. For a taught model
+  fit_router.py FOLDER... --few            the same with fewer numbers: no shift, the weights as they are, is_right from three features and is_any from two. For a taught model
   fit_router.py FOLDER --write MODEL       also fits on all sets and writes MODEL.ranking.json and .bin beside this file
 
 Three things are fitted, each on all sets but one in turn:

@@ -9,7 +9,7 @@ use crate::database::{Kind, Opened as File};
 use crate::domain::error_chain;
 
 /// All of it can be fetched again. It is read once, in order: half a megabyte of cache does as well as the usual two.
-pub(super) const FILE: Kind = Kind {
+const FILE: Kind = Kind {
     name: "catalog",
     layouts: &[include_str!("migrations/001_servers_tools_vectors.sql")],
     pragmas: "PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;",
@@ -37,14 +37,7 @@ impl Catalog {
         let mut warnings = Vec::new();
         let fault = match FILE.open(path, busy_timeout) {
             Ok(File { connection, set_aside }) => {
-                warnings.extend(set_aside.map(|old| {
-                    format!(
-                        "the catalog {} was damaged ({}); it is kept as {} and a new one is built from the servers",
-                        path.display(),
-                        error_chain(&old.fault),
-                        old.path.display()
-                    )
-                }));
+                warnings.extend(set_aside.map(|old| format!("damaged {old}, and a new one is built from the servers")));
                 let catalog = Self { connection: Mutex::new(connection), path: Some(path.to_owned()) };
                 return Ok(Opened { catalog, warnings });
             }

@@ -1,10 +1,12 @@
 //! Opening, and setting aside.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs};
 
 use rusqlite::{Connection, TransactionBehavior};
+
+use crate::domain::error_chain;
 
 use super::Error;
 
@@ -41,6 +43,12 @@ pub struct SetAside {
     pub path: PathBuf,
     /// Why.
     pub fault: Error,
+}
+
+impl fmt::Display for SetAside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; it is kept as {}", error_chain(&self.fault), self.path.display())
+    }
 }
 
 impl Kind {

@@ -41,14 +41,7 @@ impl Store {
         let store = |connection, is_kept, warnings| Self { connection, path: path.to_owned(), is_kept, warnings };
         let fault = match FILE.open(path, busy_timeout) {
             Ok(Opened { connection, set_aside }) => {
-                warnings.extend(set_aside.map(|old| {
-                    format!(
-                        "the history {} was damaged ({}); it is kept as {} and a new one is begun",
-                        path.display(),
-                        error_chain(&old.fault),
-                        old.path.display()
-                    )
-                }));
+                warnings.extend(set_aside.map(|old| format!("damaged {old}, and a new one is begun")));
                 return Ok(store(connection, true, warnings));
             }
             Err(fault) if fault.is_busy() => return Err(fault.into()),

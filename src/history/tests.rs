@@ -361,8 +361,7 @@ async fn a_file_that_is_busy_at_first_is_kept_all_the_same() {
     let (_folder, path) = file();
     open(&path).routes().await.unwrap();
     let blocker = rusqlite::Connection::open(&path).unwrap();
-    // So that opening has to write, and cannot.
-    blocker.execute_batch("DELETE FROM meta WHERE key = 'probe'; BEGIN EXCLUSIVE").unwrap();
+    blocker.execute_batch("BEGIN EXCLUSIVE").unwrap();
     assert!(Store::open(&path, Duration::ZERO).is_err_and(|fault| fault.is_busy()));
     let history = History::new(path.clone(), Limits { busy_timeout: Duration::ZERO, ..limits() });
     let noted = route("request");
@@ -377,7 +376,7 @@ async fn a_thread_that_is_stuck_holds_up_neither_questions_nor_the_end() {
     let (_folder, path) = file();
     open(&path).routes().await.unwrap();
     let blocker = rusqlite::Connection::open(&path).unwrap();
-    blocker.execute_batch("DELETE FROM meta WHERE key = 'probe'; BEGIN EXCLUSIVE").unwrap();
+    blocker.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let history = History::new(path, Limits { queue_len: 1, ..limits() });
     // From here on the clock jumps to the deadlines, while the thread waits for the file.
     tokio::time::pause();

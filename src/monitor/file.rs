@@ -8,7 +8,6 @@ use std::time::Duration;
 use rusqlite::{Connection, Row as Found, TransactionBehavior, params};
 
 use crate::database::{Error, Kind, Opened};
-use crate::domain::error_chain;
 
 use super::samples::{Measured, Range};
 use super::seconds::{Batch, Row, SECONDS_MAX, Step, Table};
@@ -49,8 +48,7 @@ impl File {
 
     fn of(path: &Path, Opened { connection, set_aside }: Opened) -> Self {
         if let Some(old) = set_aside {
-            let (fault, kept) = (error_chain(&old.fault), old.path.display().to_string());
-            tracing::warn!(error = fault, kept, "the samples of servers were damaged; new ones are begun");
+            tracing::warn!("damaged {old}, and new ones are begun");
         }
         Self { connection, path: path.to_owned(), ids: HashMap::new() }
     }
